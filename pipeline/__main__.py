@@ -1,0 +1,258 @@
+"""The command line: ``newsfacts …`` for users, ``python -m pipeline STAGE …`` for dvc.yaml."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+import typer
+
+import pipeline
+from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError
+
+if TYPE_CHECKING:
+    from pipeline.predicting import Task
+
+DONE, BEYOND_CEILING, WRONG_CALL, UNUSABLE = 0, 1, 2, 3
+_LOG = logging.getLogger("newsfacts")
+
+app = typer.Typer(
+    name="newsfacts",
+    help="Turn news articles into facts: what is boilerplate, what it is about, whom it favours, what it claims.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelsOption = Annotated[Path, typer.Option("--models", help="Folder of trained models.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Configuration; it only overrides what the models carry.")
+]
+TaskArgument = Annotated[str, typer.Argument(metavar="topic|stance|claims", help="The task.")]
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"newsfacts {pipeline.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def annotate(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT…", help="Files, folders, globs, or - for JSON lines on standard input.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", help=".jsonl, .jsonl.gz, .parquet, or a folder for Parquet shards.")
+    ],
+    models: ModelsOption = Path("models"),
+    config: ConfigOption = None,
+    runtime: Annotated[str, typer.Option(help="auto or torch.")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
+    keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Add each article's raw text.")] = False,
+) -> None:
+    """Annotate articles; what is no article goes to OUTPUT.rejected.jsonl with a reason."""
+    from pipeline import batch, reading, writing
+
+    if runtime not in ("auto", "torch"):
+        raise ConfigError(f"unknown runtime {runtime!r}; known: auto, torch")
+    settings = _annotate_config(config)
+    writing.check(output)
+    reading.expand(inputs)
+    summary = batch.annotate_files(
+        inputs, output, _annotator(models, settings), settings, limit=limit, keep_raw=keep_raw
+    )
+    rejected = sum(summary.rejected.values())
+    typer.echo(
+        f"{summary.annotated} articles annotated in {output} ({summary.articles_per_second}/s), {rejected} rejected"
+        + (f" in {batch.rejected_path(output)}" if rejected else ""),
+        err=True,
+    )
+    if summary.repeated_ids:
+        typer.echo(f"warning: {summary.repeated_ids} ids occur more than once; (input, line) tells them apart", err=True)
+    if summary.rejected_share > settings.max_rejected_share:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
+        typer.echo(
+            f"{summary.rejected_share:.0%} of the inputs were rejected, over max_rejected_share = "
+            f"{settings.max_rejected_share:.0%}: {reasons}",
+            err=True,
+        )
+        raise typer.Exit(BEYOND_CEILING)
+
+
+@app.command()
+def predict(
+    task: TaskArgument,
+    source: Annotated[str, typer.Argument(metavar="INPUT.jsonl", help="JSON lines, or - for standard input.")],
+    output: Annotated[Path, typer.Option("--output", help="Where to write predictions, as JSON lines.")],
+    models: ModelsOption = Path("models"),
+) -> None:
+    """Predict one task for JSON lines; unusable lines go to the output's .rejected.jsonl."""
+    from pipeline import labelling
+
+    count, rejected = labelling.predict_file(_task(task), source, output, models / task)
+    typer.echo(
+        f"{count} predictions in {output}, {rejected} lines rejected"
+        + (f" in {labelling.rejected_path(output)}" if rejected else ""),
+        err=True,
+    )
+
+
+@app.command()
+def evaluate(
+    task: TaskArgument,
+    gold: Annotated[str, typer.Argument(metavar="GOLD.jsonl", help="As for predict, with a 'label' on each line.")],
+    models: ModelsOption = Path("models"),
+) -> None:
+    """Score a model on anyone's labels, with 95 % intervals; prints JSON."""
+    from pipeline import labelling
+
+    typer.echo(labelling.evaluate_file(_task(task), gold, models / task).decode())
+
+
+@app.command()
+def show(
+    article: Annotated[str, typer.Argument(metavar="ARTICLE", help="One .txt or .html file.")],
+    output: Annotated[Path, typer.Option("--output", help="The page to write.")],
+    models: ModelsOption = Path("models"),
+    config: ConfigOption = None,
+) -> None:
+    """Annotate one article and write it as a page to look at."""
+    from pipeline import reading
+    from pipeline.article import Rejection
+    from pipeline.report.page import article_page
+
+    settings = _annotate_config(config)
+    found = next(iter(reading.read([article], settings.reading)), None)
+    if found is None or isinstance(found, Rejection):
+        reason = f"{found.reason}: {found.detail}" if found else "it holds no article"
+        raise ConfigError(f"{article} cannot be shown ({reason}); name a readable article")
+    annotation = _annotator(models, settings).annotate([found])[0]
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(article_page(annotation, found.raw), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror}; choose another place") from None
+    typer.echo(f"page in {output}", err=True)
+
+
+@app.command()
+def report(
+    evaluated: Annotated[Path, typer.Option(help="Folder of the evaluate stage.")] = Path("data/evaluate"),
+    annotated: Annotated[Path, typer.Option(help="Folder of the annotate stage.")] = Path("data/annotate"),
+    output: Annotated[Path, typer.Option("--output", help="The report to write.")] = Path("data/evaluate/report.md"),
+    example: Annotated[str, typer.Option(help="Article shown as the worked example.")] = "mw-nato-chief-kyiv",
+) -> None:
+    """Write the evaluation report from what the evaluate and annotate stages left."""
+    from pipeline.report import files
+
+    files.write_report(evaluated, annotated, output, example_id=example)
+    typer.echo(f"report in {output}", err=True)
+
+
+@app.command()
+def runs() -> None:
+    """List each stage of the last repro with its MLflow run, and where the results are."""
+    from pipeline import stage_runner
+    from pipeline.tracking import runs as tracked
+    from pipeline.tracking import store
+
+    store.check()
+    for name in stage_runner.graph():
+        outputs = stage_runner.outputs_of(name)
+        if not outputs or not all(path.exists() for path in outputs.values()):
+            continue
+        typer.echo(f"{name:20} {tracked.find(name, outputs) or 'cached, no run in this store'}")
+    typer.echo(f"runs         mlflow ui --backend-store-uri {store.uri()}")
+    typer.echo("report       data/evaluate/report.md")
+    typer.echo("annotations  data/annotate/annotations.jsonl")
+
+
+@app.command()
+def doctor(models: ModelsOption = Path("models")) -> None:
+    """Check environment, models and tracking; say what is wrong and what to do."""
+    from pipeline import doctor as checks
+
+    healthy = True
+    for finding in checks.findings(models):
+        healthy &= finding.fine
+        typer.echo(f"{'ok   ' if finding.fine else 'WRONG'} {finding.what}: {finding.detail}")
+    raise typer.Exit(DONE if healthy else UNUSABLE)
+
+
+def _task(name: str) -> Task:
+    from pipeline.predicting import TASKS
+
+    task = next((known for known in TASKS if known == name), None)
+    if task is None:
+        raise ConfigError(f"unknown task {name!r}; known: {', '.join(TASKS)}")
+    return task
+
+
+def _annotate_config(path: Path | None):  # type: ignore[no-untyped-def]
+    from pipeline import config, stage_runner
+    from pipeline.stages.annotate import Config
+
+    sections = config.load(path, stage_runner.names()) if path else {}
+    return config.section(sections, "annotate", Config, source=path or Path("defaults"))
+
+
+def _annotator(models: Path, settings):  # type: ignore[no-untyped-def]
+    from pipeline.annotator import Annotator
+
+    if not models.is_dir():
+        raise ModelError(f"no models folder {models}; train with 'make repro' or name another with --models")
+    return Annotator(models, strip_config=settings.strip, min_scores=settings.min_scores)
+
+
+def _run_stage(name: str, arguments: list[str]) -> None:
+    from pipeline import stage_runner
+
+    config = Path(arguments.pop(1)) if arguments[:1] == ["--config"] and len(arguments) > 1 else None
+    stage_runner.run(name, config, arguments[1:] if config else arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command or a stage, and turn this package's errors into messages and exit codes."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpcore", "filelock", "datasets", "transformers", "trafilatura", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        if given and _is_stage(given):
+            _run_stage(given[0], given[1:])
+        else:
+            app(given, standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_CALL)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit("stopped")
+    except (ModelError, OutputError) as error:
+        _fail(error, UNUSABLE)
+    except NewsfactsError as error:
+        _fail(error, WRONG_CALL)
+
+
+def _is_stage(arguments: list[str]) -> bool:
+    """Tell a stage call; ``annotate`` and ``evaluate`` are also commands, and only stages have these paths."""
+    from pipeline import stage_runner
+
+    if arguments[0] not in stage_runner.names():
+        return False
+    return arguments[0] not in ("annotate", "evaluate") or "--collected" in arguments
+
+
+def _fail(error: NewsfactsError, code: int) -> None:
+    typer.echo(f"newsfacts: {error}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

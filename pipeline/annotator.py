@@ -1,0 +1,236 @@
+"""A models folder → annotations: the only inference path, in stages and commands alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pipeline
+from pipeline import claims, facts, stance, targets, topic
+from pipeline.alignment import AlignedText
+from pipeline.article import Annotation, Article, Claim, Edit, Provenance, Sentence, Stance
+from pipeline.boilerplate import lines as line_examples
+from pipeline.boilerplate import rules
+from pipeline.boilerplate.strip import Config as StripConfig
+from pipeline.boilerplate.strip import Stripped, strip
+from pipeline.classifiers import store
+from pipeline.classifiers.contract import Example, Prediction
+from pipeline.cleaning import clean, lines
+from pipeline.config import parse
+from pipeline.sentences import split
+from pipeline.targets import Mention, Target
+
+TASKS = ("boilerplate", "topic", "stance", "claims")
+LEXICON = "lexicon"
+MAX_TARGETS = 5  # stances listed for one article, the most named first
+
+
+@dataclass(frozen=True)
+class Body:
+    """A stripped article with its sentences: those of the body, and all that may name a target."""
+
+    article: Article
+    stripped: Stripped
+    sentences: tuple[Sentence, ...]
+    in_body: tuple[bool, ...]
+
+
+class Stripper:
+    """Cleans, strips and splits: the part of annotation that training shares."""
+
+    def __init__(self, model: store.Model, config: StripConfig | None = None) -> None:
+        self.model = model
+        self.config = config or parse(StripConfig, model.manifest.config["strip"], where=str(model.folder))
+        self.lexicon = rules.load(model.folder / LEXICON)
+
+    def strip(self, articles: Sequence[Article]) -> list[Body]:
+        """Return each article's stripped text and sentences."""
+        return self.strip_clean([(article, clean(article.raw)) for article in articles])
+
+    def strip_clean(self, articles: Sequence[tuple[Article, AlignedText]]) -> list[Body]:
+        """Return stripped text and sentences of articles that have been cleaned already."""
+        split_lines = [lines(cleaned.text) for _, cleaned in articles]
+        predictions: list[Prediction] = []
+        if self.config.learned:
+            examples = [
+                example
+                for (article, _), found in zip(articles, split_lines, strict=True)
+                for example in line_examples.examples(found, opens_with_headline=article.opens_with_headline)
+            ]
+            predictions = self.model.predict(examples)
+        bodies: list[Body] = []
+        position = 0
+        for (article, cleaned), found in zip(articles, split_lines, strict=True):
+            stripped = strip(
+                cleaned,
+                found,
+                predictions[position : position + len(found)] if self.config.learned else None,
+                self.lexicon,
+                self.config,
+                opens_with_headline=article.opens_with_headline,
+            )
+            position += len(found)
+            bodies.append(_body(article, stripped))
+        return bodies
+
+
+def _body(article: Article, stripped: Stripped) -> Body:
+    sentences: list[Sentence] = []
+    in_body: list[bool] = []
+    text = stripped.body.text
+    for line, role in zip(stripped.lines, stripped.roles, strict=True):
+        for start, end in split(line.text, start=line.start):
+            sentences.append(Sentence(text[start:end], start, end, *stripped.body.raw_span(start, end)))
+            in_body.append(role == "body")
+    return Body(article, stripped, tuple(sentences), tuple(in_body))
+
+
+class Annotator:
+    """Annotates articles with the models of one folder; loading verifies every file of it."""
+
+    def __init__(
+        self,
+        models: Path,
+        *,
+        strip_config: StripConfig | None = None,
+        min_scores: Mapping[str, float] | None = None,
+    ) -> None:
+        loaded = {task: store.load(models / task) for task in TASKS}
+        for task, score in (min_scores or {}).items():
+            loaded[task] = replace(loaded[task], min_score=score)
+        self._models = loaded
+        self._stripper = Stripper(loaded["boilerplate"], strip_config)
+        self._medtops = topic.load_topics(models / "topic" / topic.ASSET)
+        self._targets = targets.load_targets(models / "stance" / targets.ASSET)
+        self._aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
+        settings = {
+            "strip": self._stripper.config.model_dump(mode="json"),
+            "min_scores": {task: model.min_score for task, model in loaded.items()},
+            "models": {task: model.digest for task, model in loaded.items()},
+        }
+        config = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        self.provenance = Provenance(
+            version=pipeline.__version__,
+            config=f"sha256:{config}",
+            models={task: f"sha256:{model.digest}" for task, model in loaded.items()},
+            runtime="torch",
+        )
+
+    def annotate(self, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
+        """Return one annotation for each article, in order."""
+        bodies = self._stripper.strip(articles)
+        topics = self._predict("topic", [topic.example(body.stripped.body.text, body.article.title) for body in bodies])
+        sentence_claims = self._claims(bodies)
+        named = [self._mentions(body) for body in bodies]
+        stances = self._stances(bodies, named)
+        return [
+            self._annotation(
+                body,
+                topics[number],
+                stances[number],
+                self._listed(body, sentence_claims[number], named[number]),
+                keep_raw=keep_raw,
+            )
+            for number, body in enumerate(bodies)
+        ]
+
+    def _predict(self, task: str, examples: Sequence[Example]) -> list[Prediction]:
+        """Predict each distinct example once."""
+        keys = [(example.text, example.pair) for example in examples]
+        distinct = {key: example for key, example in zip(keys, examples, strict=True)}
+        predictions = dict(zip(distinct, self._models[task].predict(list(distinct.values())), strict=True))
+        return [predictions[key] for key in keys]
+
+    def _claims(self, bodies: Sequence[Body]) -> list[dict[int, Prediction]]:
+        places = [
+            (number, index)
+            for number, body in enumerate(bodies)
+            for index, in_body in enumerate(body.in_body)
+            if in_body
+        ]
+        predictions = self._predict(
+            "claims", [claims.example(bodies[number].sentences[index].text) for number, index in places]
+        )
+        found: list[dict[int, Prediction]] = [{} for _ in bodies]
+        for (number, index), prediction in zip(places, predictions, strict=True):
+            found[number][index] = prediction
+        return found
+
+    def _mentions(self, body: Body) -> list[Mention]:
+        sentences = [sentence.text for sentence in body.sentences]
+        found = targets.mentions(sentences, self._targets)
+        if not found:
+            entities: tuple[Target, ...] = targets.named_entities(sentences, limit=MAX_TARGETS)
+            found = targets.mentions(sentences, entities)
+        return found
+
+    def _stances(self, bodies: Sequence[Body], named: Sequence[Sequence[Mention]]) -> list[tuple[Stance, ...]]:
+        keys: list[tuple[str, str]] = []
+        examples: list[Example] = []
+        for number, (body, mentions) in enumerate(zip(bodies, named, strict=True)):
+            counts: dict[str, int] = {}
+            for mention in mentions:
+                counts[mention.target] = counts.get(mention.target, 0) + 1
+            listed = set(sorted(counts, key=lambda target: -counts[target])[:MAX_TARGETS])
+            for mention in mentions:
+                if mention.target in listed:
+                    sentence = body.sentences[mention.sentence].text
+                    keys.append((str(number), mention.target))
+                    examples.append(stance.example(sentence, mention.start, mention.end, mention.target))
+        grouped = stance.by_target(keys, self._predict("stance", examples))
+        found: list[list[Stance]] = [[] for _ in bodies]
+        for (number_text, target), predictions in grouped.items():
+            whole = self._aggregation.predict(predictions, self._models["stance"].min_score)
+            found[int(number_text)].append(stance.stance_of(target, whole, len(predictions)))
+        return [tuple(sorted(stances, key=lambda item: -item.mentions)) for stances in found]
+
+    def _listed(
+        self, body: Body, predictions: Mapping[int, Prediction], mentions: Sequence[Mention]
+    ) -> tuple[Claim, ...]:
+        listed: list[Claim] = []
+        for index, prediction in predictions.items():
+            named = [mention.target for mention in mentions if mention.sentence == index]
+            sentence = body.sentences[index]
+            claim = claims.claim_of(sentence, prediction, facts.facts(sentence.text, named))
+            if claim is not None:
+                listed.append(claim)
+        return tuple(listed)
+
+    def _annotation(
+        self,
+        body: Body,
+        topic_prediction: Prediction,
+        stances: tuple[Stance, ...],
+        listed: tuple[Claim, ...],
+        *,
+        keep_raw: bool,
+    ) -> Annotation:
+        article, stripped = body.article, body.stripped
+        provenance = self.provenance
+        if article.extraction is not None:
+            provenance = Provenance(
+                provenance.version, provenance.config, provenance.models, provenance.runtime, article.extraction
+            )
+        edits: tuple[Edit, ...] = stripped.edits
+        return Annotation(
+            id=article.id,
+            input=article.input,
+            line=article.line,
+            source=article.source,
+            title=article.title,
+            published=article.published,
+            url=article.url,
+            topic=topic.topic_of(topic_prediction, self._medtops),
+            stances=stances,
+            claims=listed,
+            removed=stripped.removals,
+            edits=edits,
+            text=stripped.body.text,
+            warnings=stripped.warnings,
+            provenance=provenance,
+            metadata=article.metadata,
+            raw=article.raw if keep_raw else None,
+        )

@@ -1,0 +1,70 @@
+"""Lines as examples for the line classifier: their text, position, layout and neighbours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipeline.article import Line
+from pipeline.classifiers.contract import Example
+
+_TERMINAL = re.compile(r"[.!?…।][\"”’')\]]*$")
+_WORD = re.compile(r"\w+")
+_LINK = re.compile(r"https?://|www\.|\b[\w-]+\.(?:com|org|net|co\.uk)\b")
+_EMOJI = re.compile("[\u2190-\u21ff\u2600-\u27bf\u25a0-\u25ff\U0001f000-\U0001faff]")
+_PRONOUN = re.compile(r"\b(?:you|your|us|our|we)\b", re.IGNORECASE)
+LONG_LINE = 120  # characters: a line this long is almost always a paragraph, so it tells where the body is
+
+
+def examples(lines: Sequence[Line], *, opens_with_headline: bool) -> list[Example]:
+    """Return one example for each line of an article, in order."""
+    own = [_features(line.text) for line in lines]
+    long = [index for index, line in enumerate(lines) if len(line.text) >= LONG_LINE]
+    first_long, last_long = (long[0], long[-1]) if long else (len(lines), -1)
+    found: list[Example] = []
+    for index, line in enumerate(lines):
+        features = dict(own[index])
+        for name, neighbour in (("before", index - 1), ("after", index + 1)):
+            if 0 <= neighbour < len(lines):
+                features |= {f"{name}:{key}": value for key, value in own[neighbour].items()}
+            else:
+                features[f"{name}:none"] = 1.0
+        features |= {
+            "first": float(index == 0),
+            "headline expected": float(index == 0 and opens_with_headline),
+            "second": float(index == 1),
+            "last": float(index == len(lines) - 1),
+            "from end": min(len(lines) - 1 - index, 5) / 5,
+            "above body": float(index < first_long),
+            "below body": float(index > last_long),
+            "repeated": float(any(other.text == line.text for other in lines[:index])),
+        }
+        found.append(Example(text=line.text, features=features))
+    return found
+
+
+def _features(text: str) -> dict[str, float]:
+    words = _WORD.findall(text)
+    count = max(len(words), 1)
+    return {
+        "chars": min(len(text), 600) / 600,
+        "words <= 3": float(len(words) <= 3),
+        "words <= 8": float(len(words) <= 8),
+        "words > 25": float(len(words) > 25),
+        "sentence": float(bool(_TERMINAL.search(text))),
+        "question": float(text.rstrip().endswith("?")),
+        "colon end": float(text.rstrip().endswith(":")),
+        "capitalised": sum(word[0].isupper() for word in words) / count,
+        "upper case": float(text.isupper()),
+        "digits": sum(word[0].isdigit() for word in words) / count,
+        "link": float(bool(_LINK.search(text))),
+        "handle": float("@" in text),
+        "hashtag": float("#" in text),
+        "bar": float("|" in text or "»" in text or " / " in text),
+        "emoji": float(bool(_EMOJI.search(text))),
+        "quote": float(text[:1] in "\"“‘'"),
+        "quoted": float("”" in text or '"' in text),
+        "bracketed": float(text[:1] in "([" and text.rstrip()[-1:] in ")]"),
+        "second person": float(bool(_PRONOUN.search(text))),
+        "lower start": float(text[:1].islower()),
+    }

@@ -1,0 +1,1 @@
+"""One classifier contract, three engines: linear, embedding and transformer."""

@@ -1,0 +1,55 @@
+"""What every classifier takes and gives, whatever its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One thing to classify; ``text`` is never cut, ``pair`` is a second segment such as a stance target."""
+
+    text: str
+    pair: str | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+    label: str | None = None
+    group: str = ""
+    """The article it comes from: resampling draws whole groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most probable label, its calibrated probability, and whether that is too low to be trusted."""
+
+    label: str
+    score: float
+    scores: Mapping[str, float]
+    abstained: bool
+
+
+class Classifier(Protocol):
+    """A trained engine; ``labels`` name the columns of its logits."""
+
+    labels: tuple[str, ...]
+
+    def logits(self, examples: Sequence[Example]) -> Logits:
+        """Return unnormalised log-probabilities, shape (len(examples), len(labels))."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that loading needs into an existing folder."""
+        ...
+
+
+def gold_indices(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return the index of each example's label in ``labels``, shape (n,)."""
+    index = {label: number for number, label in enumerate(labels)}
+    return np.array([index[example.label or ""] for example in examples], dtype=np.int64)

@@ -1,0 +1,116 @@
+"""The linear engine: hashed TF-IDF of words and character n-grams, plus named features, into logistic regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
+
+from pipeline.classifiers.contract import Example, Logits
+from pipeline.config import Section
+from pipeline.errors import ModelError
+
+FILE = "linear.skops"
+# skops trusts scikit-learn's own classes; what a model of ours holds beyond them is listed here, and nothing else loads.
+_ALLOWED = ("numpy.dtype", "scipy.sparse._csr.csr_matrix")
+
+
+class Config(Section):
+    """Settings of the linear engine."""
+
+    word_ngrams: tuple[int, int] = (1, 2)
+    char_ngrams: tuple[int, int] = (2, 5)
+    hash_bits: int = 15
+    """N-grams of each kind are hashed into 2**hash_bits columns: bounds the model's size and needs no vocabulary."""
+    regularisation: float = 4.0
+    """Inverse strength (scikit-learn's C): larger fits closer."""
+    class_weight: bool = True
+    """Weigh labels inversely to their frequency."""
+
+
+@dataclass(frozen=True)
+class LinearClassifier:
+    """A fitted scikit-learn pipeline behind the classifier contract."""
+
+    labels: tuple[str, ...]
+    model: Pipeline
+
+    def logits(self, examples: Sequence[Example]) -> Logits:
+        """Return log-probabilities, shape (n, labels); a label that training never saw gets -30."""
+        found = np.full((len(examples), len(self.labels)), -30.0, dtype=np.float32)
+        if examples:
+            columns = [self.labels.index(label) for label in self.model.classes_]
+            found[:, columns] = np.log(self.model.predict_proba(_columns(examples)).clip(min=1e-13))
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write ``linear.skops`` into ``folder``."""
+        skops.io.dump(self.model, folder / FILE)
+
+
+def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int) -> LinearClassifier:
+    """Train on labelled examples."""
+    parts: list[tuple[str, Any, int]] = [
+        ("words", _tfidf("word", config.word_ngrams, config), 0),
+        ("characters", _tfidf("char_wb", config.char_ngrams, config), 0),
+    ]
+    if any(example.features for example in train):
+        parts.append(("features", DictVectorizer(), 2))
+    if any(example.pair for example in train):
+        parts.append(("pair", _tfidf("word", config.word_ngrams, config), 1))
+    model = Pipeline(
+        [
+            ("columns", ColumnTransformer(parts)),
+            (
+                "regression",
+                # One regression for each label: liblinear is many times faster on wide sparse columns than lbfgs.
+                OneVsRestClassifier(
+                    LogisticRegression(
+                        C=config.regularisation,
+                        solver="liblinear",
+                        class_weight="balanced" if config.class_weight else None,
+                        random_state=seed,
+                    )
+                ),
+            ),
+        ]
+    )
+    model.fit(_columns(train), [example.label for example in train])
+    return LinearClassifier(tuple(labels), model)
+
+
+def load(folder: Path, labels: tuple[str, ...]) -> LinearClassifier:
+    """Read a saved classifier.
+
+    Raises:
+        ModelError: the file holds a type outside the allow-list.
+    """
+    path = folder / FILE
+    foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_ALLOWED))
+    if foreign:
+        raise ModelError(f"{path} holds types that are not allowed: {', '.join(foreign)}; do not use this file")
+    return LinearClassifier(labels, skops.io.load(path, trusted=list(_ALLOWED)))
+
+
+def _tfidf(analyzer: str, ngrams: tuple[int, int], config: Config) -> Pipeline:
+    hashing = HashingVectorizer(
+        analyzer=analyzer, ngram_range=tuple(ngrams), n_features=2**config.hash_bits, alternate_sign=False, norm=None
+    )
+    return Pipeline([("hashing", hashing), ("tfidf", TfidfTransformer(sublinear_tf=True))])
+
+
+def _columns(examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.object_]]:
+    table = np.empty((len(examples), 3), dtype=object)
+    for row, example in enumerate(examples):
+        table[row] = (example.text, example.pair or "", dict(example.features))
+    return table

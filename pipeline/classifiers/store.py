@@ -1,0 +1,140 @@
+"""Model folders: weights, every file that inference needs, and a manifest that is verified at load."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.classifiers.calibration import predictions
+from pipeline.classifiers.contract import Classifier, Example, Prediction
+from pipeline.errors import ModelError
+from pipeline.records import file_digest
+
+Engine = Literal["linear", "embedding", "transformer"]
+MANIFEST = "manifest.json"
+_VERSIONED = ("scikit-learn", "skops", "torch", "transformers", "tokenizers", "safetensors", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a model is, what made it, and the digest of every file beside it."""
+
+    task: str
+    engine: Engine
+    labels: tuple[str, ...]
+    temperature: float
+    min_score: float
+    """Calibrated probability below which a prediction abstains."""
+    config: dict[str, Any]
+    data: dict[str, str]
+    metrics: dict[str, float]
+    versions: dict[str, str]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier with its calibration; ``digest`` is the sha256 of its manifest."""
+
+    classifier: Classifier
+    manifest: Manifest
+    folder: Path
+    digest: str
+    min_score: float
+
+    def predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        """Return one prediction for each example, in order."""
+        return predictions(
+            self.classifier.logits(examples),
+            self.manifest.labels,
+            temperature=self.manifest.temperature,
+            min_score=self.min_score,
+        )
+
+
+def save(
+    folder: Path,
+    classifier: Classifier,
+    *,
+    task: str,
+    engine: Engine,
+    temperature: float,
+    min_score: float,
+    config: Mapping[str, Any],
+    data: Mapping[str, str],
+    metrics: Mapping[str, float],
+    assets: Mapping[str, bytes] | None = None,
+) -> Manifest:
+    """Write a classifier, its assets and a manifest into a new folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    classifier.save(folder)
+    for name, content in (assets or {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    manifest = Manifest(
+        task=task,
+        engine=engine,
+        labels=classifier.labels,
+        temperature=temperature,
+        min_score=min_score,
+        config=dict(config),
+        data=dict(data),
+        metrics={name: round(value, 4) for name, value in metrics.items()},
+        versions={name: importlib.metadata.version(name).partition("+")[0] for name in _VERSIONED},
+        files={path.relative_to(folder).as_posix(): file_digest(path) for path in files},
+    )
+    content = TypeAdapter(Manifest).dump_json(manifest, indent=2)
+    (folder / MANIFEST).write_bytes(content + b"\n")
+    return manifest
+
+
+def load(folder: Path) -> Model:
+    """Read and verify a model folder.
+
+    Raises:
+        ModelError: the folder or its manifest is missing, or a file is missing, altered or unexpected.
+    """
+    manifest, digest = verify(folder)
+    if manifest.engine == "linear":
+        from pipeline.classifiers import linear
+
+        classifier: Classifier = linear.load(folder, manifest.labels)
+    elif manifest.engine == "embedding":
+        from pipeline.classifiers import embedding
+
+        classifier = embedding.load(folder, manifest.labels)
+    else:
+        from pipeline.classifiers import transformer
+
+        classifier = transformer.load(folder, manifest.labels)
+    return Model(classifier, manifest, folder, digest, manifest.min_score)
+
+
+def verify(folder: Path) -> tuple[Manifest, str]:
+    """Return the manifest of a model folder and its digest, after checking every file against it.
+
+    Raises:
+        ModelError: as for ``load``.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ModelError(f"no model in {folder} ({MANIFEST} is missing); train with 'make repro' or name another folder")
+    content = path.read_bytes()
+    try:
+        manifest = TypeAdapter(Manifest).validate_json(content)
+    except ValidationError as error:
+        raise ModelError(f"{path} is no manifest of this version: {error.errors()[0]['msg']}; train again") from None
+    for name, expected in manifest.files.items():
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder / name} is missing; fetch the model again")
+        if (found := file_digest(folder / name)) != expected:
+            raise ModelError(f"{folder / name} was altered: sha256 {found}, not {expected}; fetch the model again")
+    return manifest, hashlib.sha256(content).hexdigest()

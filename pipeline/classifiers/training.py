@@ -1,0 +1,118 @@
+"""Train the engine that a task's configuration names, and those that it is to be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import metrics
+from pipeline.classifiers import embedding, linear, store, transformer
+from pipeline.classifiers.calibration import fit_temperature, predictions
+from pipeline.classifiers.contract import Classifier, Example, Prediction, gold_indices
+from pipeline.classifiers.embedding import Config as EmbeddingConfig
+from pipeline.classifiers.linear import Config as LinearConfig
+from pipeline.classifiers.store import Engine
+from pipeline.classifiers.transformer import Config as TransformerConfig
+from pipeline.config import Section
+
+
+class Config(Section):
+    """What every trained task has: an engine, others to compare it with, and when to abstain."""
+
+    engine: Engine
+    compared: tuple[Engine, ...] = ()
+    """Engines trained beside it for the report; inference never loads them."""
+    seed: int = 13
+    min_score: float = 0.5
+    """Calibrated probability below which a prediction abstains."""
+    linear: LinearConfig = LinearConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    transformer: TransformerConfig = TransformerConfig()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted classifier, its temperature, and its calibrated predictions for the dev examples."""
+
+    engine: Engine
+    classifier: Classifier
+    temperature: float
+    dev: list[Prediction]
+    scores: dict[str, float]
+
+
+def train(
+    config: Config, engine: Engine, train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str]
+) -> Trained:
+    """Fit one engine on ``train``; early stopping and temperature use ``dev``."""
+    if engine == "linear":
+        classifier: Classifier = linear.fit(train, labels, config.linear, seed=config.seed)
+    elif engine == "embedding":
+        classifier = embedding.fit(train, labels, config.embedding, seed=config.seed)
+    else:
+        classifier = transformer.fit(train, dev, labels, config.transformer, seed=config.seed)
+    logits = classifier.logits(dev)
+    temperature = fit_temperature(logits, gold_indices(dev, labels))
+    found = predictions(logits, labels, temperature=temperature, min_score=config.min_score)
+    gold = [example.label or "" for example in dev]
+    scores = metrics.classification(gold, [prediction.label for prediction in found], labels)
+    correct = [prediction.label == label for prediction, label in zip(found, gold, strict=True)]
+    error = metrics.calibration_error([prediction.score for prediction in found], correct)
+    return Trained(
+        engine,
+        classifier,
+        temperature,
+        found,
+        {"dev_accuracy": scores.accuracy, "dev_macro_f1": scores.macro_f1, "dev_ece": error},
+    )
+
+
+def train_all(
+    config: Config,
+    train_examples: Sequence[Example],
+    dev: Sequence[Example],
+    labels: Sequence[str],
+    *,
+    task: str,
+    data: Mapping[str, str],
+    compared: Path,
+) -> tuple[Trained, dict[str, float]]:
+    """Train the engine and those to compare; the latter are saved below ``compared``.
+
+    Returns the trained engine, for its task to save, and the dev scores of all, those compared by name.
+    """
+    compared.mkdir(parents=True, exist_ok=True)
+    scores: dict[str, float] = {}
+    for engine in config.compared:
+        if engine != config.engine:
+            other = train(config, engine, train_examples, dev, labels)
+            save(other, compared / engine, config, task=task, data=data)
+            scores |= {f"{engine}_{name}": value for name, value in other.scores.items()}
+    chosen = train(config, config.engine, train_examples, dev, labels)
+    counts = {"train_examples": len(train_examples), "dev_examples": len(dev)}
+    return chosen, {**counts, **chosen.scores, **scores}
+
+
+def save(
+    trained: Trained,
+    folder: Path,
+    config: Config,
+    *,
+    task: str,
+    data: Mapping[str, str],
+    assets: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a trained engine as a model folder."""
+    store.save(
+        folder,
+        trained.classifier,
+        task=task,
+        engine=trained.engine,
+        temperature=trained.temperature,
+        min_score=config.min_score,
+        config=config.model_dump(mode="json"),
+        data=data,
+        metrics=trained.scores,
+        assets=assets,
+    )

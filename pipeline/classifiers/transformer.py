@@ -1,0 +1,265 @@
+"""The transformer engine: a pretrained encoder, mean pooling and a linear head, fine-tuned as one."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from datasets import Dataset
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from pipeline.classifiers import encoders
+from pipeline.classifiers.contract import Example, Logits, gold_indices
+from pipeline.classifiers.windows import batches, mean_pool, pad, to_half, windows
+from pipeline.config import Section
+from pipeline.progress import interactive
+
+WEIGHTS = "model.safetensors"
+
+
+class Config(Section):
+    """Settings of the transformer engine."""
+
+    encoder: encoders.Config = encoders.Config()
+    max_tokens: int = 128
+    """Tokens of one window; a longer text is read in several windows, never cut."""
+    train_on_first_window: bool = False
+    """Train (never predict) on each text's opening only: several times faster on long texts, and somewhat worse."""
+    epochs: int = 4
+    batch_size: int = 32
+    learning_rate: float = 2e-4
+    """For the encoder; the head learns ten times as fast."""
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    label_smoothing: float = 0.0
+    class_weight: bool = True
+    """Weigh labels inversely to the square root of their frequency."""
+    patience: int = 2
+    """Epochs without a better dev macro-F1 before training stops."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of training; auto takes bf16 autocast where the CPU has it."""
+
+
+class _Network(nn.Module):
+    """Encoder → mean over tokens → dropout → linear head; returns the weighted loss where labels are given."""
+
+    def __init__(self, encoder: nn.Module, hidden: int, labels: int, dropout: float, smoothing: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, labels)
+        self.loss = nn.CrossEntropyLoss(reduction="none", label_smoothing=smoothing)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None:
+            inputs["token_type_ids"] = token_type_ids
+        pooled = mean_pool(self.encoder(**inputs).last_hidden_state, attention_mask)
+        logits = self.head(self.dropout(pooled)).float()
+        if labels is None or weight is None:
+            return {"logits": logits}
+        return {"loss": (self.loss(logits, labels) * weight).sum() / weight.sum(), "logits": logits}
+
+
+class TransformerClassifier:
+    """A fine-tuned encoder behind the classifier contract, run by torch."""
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        network: _Network,
+        tokenizer: PreTrainedTokenizerBase,
+        max_tokens: int,
+    ) -> None:
+        self.labels = labels
+        self._network = network.eval()
+        self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+
+    def logits(self, examples: Sequence[Example]) -> Logits:
+        """Return logits, shape (n, labels), averaged over a text's windows."""
+        found = np.zeros((len(examples), len(self.labels)), dtype=np.float32)
+        if not examples:
+            return found
+        counts = np.zeros(len(examples), dtype=np.float32)
+        with torch.inference_mode():
+            for numbers, batch in batches(windows(examples, self._tokenizer, self._max_tokens), self._tokenizer):
+                np.add.at(found, numbers, self._network(**batch)["logits"].numpy())
+                np.add.at(counts, numbers, 1)
+        return found / counts[:, None]
+
+    def save(self, folder: Path) -> None:
+        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``."""
+        save_file(to_half(self._network.state_dict()), folder / WEIGHTS)
+        encoder: Any = self._network.encoder
+        encoder.config.save_pretrained(folder)
+        self._tokenizer.save_pretrained(folder)
+        (folder / "engine.json").write_text(json.dumps({"max_tokens": self._max_tokens}) + "\n", encoding="utf-8")
+
+
+def fit(
+    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int
+) -> TransformerClassifier:
+    """Fine-tune the configured encoder and return the epoch that is best on ``dev`` by macro-F1.
+
+    Raises:
+        ModelError: the encoder cannot be found or has the wrong digest.
+    """
+    folder = encoders.resolve(config.encoder)
+    set_seed(seed)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    encoder = AutoModel.from_pretrained(folder, dtype=torch.float32)
+    network = _Network(encoder, encoder.config.hidden_size, len(labels), config.dropout, config.label_smoothing)
+    weights = _label_weights(train, labels) if config.class_weight else np.ones(len(labels))
+    datasets = [
+        _dataset(part, labels, weights, tokenizer, config.max_tokens, first_only=config.train_on_first_window)
+        for part in (train, dev)
+    ]
+    with tempfile.TemporaryDirectory() as checkpoints:
+        steps = config.epochs * -(-len(datasets[0]) // config.batch_size)
+        arguments = TrainingArguments(
+            output_dir=checkpoints,
+            num_train_epochs=config.epochs,
+            per_device_train_batch_size=config.batch_size,
+            per_device_eval_batch_size=2 * config.batch_size,
+            learning_rate=config.learning_rate,
+            warmup_steps=int(config.warmup_share * steps),
+            lr_scheduler_type="linear",
+            weight_decay=config.weight_decay,
+            train_sampling_strategy="group_by_length",
+            length_column_name="length",
+            bf16=_bf16(config.precision),
+            use_cpu=True,
+            eval_strategy="epoch",
+            save_strategy="epoch",
+            save_only_model=True,
+            save_total_limit=1,
+            load_best_model_at_end=True,
+            metric_for_best_model="macro_f1",
+            greater_is_better=True,
+            logging_strategy="epoch",
+            report_to=[],
+            disable_tqdm=not interactive(),
+            remove_unused_columns=False,
+            label_names=["labels"],
+            seed=seed,
+        )
+        trainer = Trainer(
+            model=network,
+            args=arguments,
+            train_dataset=datasets[0],
+            eval_dataset=datasets[1],
+            data_collator=lambda rows: _collate(rows, tokenizer),
+            compute_metrics=_macro_f1,
+            callbacks=[EarlyStoppingCallback(early_stopping_patience=config.patience)],
+            optimizers=(_optimizer(network, config), None),
+        )
+        trainer.train()
+    return TransformerClassifier(tuple(labels), network, tokenizer, config.max_tokens)
+
+
+def load(folder: Path, labels: tuple[str, ...]) -> TransformerClassifier:
+    """Read a saved classifier; its weights are widened to fp32."""
+    settings = json.loads((folder / "engine.json").read_text(encoding="utf-8"))
+    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+    network = _Network(encoder, encoder.config.hidden_size, len(labels), dropout=0.0, smoothing=0.0)
+    network.load_state_dict(load_file(folder / WEIGHTS))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return TransformerClassifier(labels, network.float(), tokenizer, settings["max_tokens"])
+
+
+def _bf16(precision: str) -> bool:
+    if precision == "auto":
+        # Without the instructions, bf16 is emulated and slower than fp32.
+        return "avx512_bf16" in _cpu_flags() or "amx_bf16" in _cpu_flags()
+    return precision == "bf16"
+
+
+def _cpu_flags() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _optimizer(network: _Network, config: Config) -> torch.optim.Optimizer:
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        rate = config.learning_rate * (10 if name.startswith("head.") else 1)
+        decay = 0.0 if parameter.ndim == 1 else config.weight_decay
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+    )
+
+
+def _label_weights(examples: Sequence[Example], labels: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    counts = np.bincount(gold_indices(examples, labels), minlength=len(labels)).clip(min=1)
+    weights: np.ndarray[Any, np.dtype[np.float64]] = np.sqrt(counts.mean() / counts)
+    return weights
+
+
+def _dataset(
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    weights: np.ndarray[Any, np.dtype[np.float64]],
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+    *,
+    first_only: bool,
+) -> Dataset:
+    gold = gold_indices(examples, labels)
+    found = windows(examples, tokenizer, max_tokens)
+    if first_only:
+        found = [window for number, window in enumerate(found) if number == 0 or found[number - 1].example != window.example]
+    share = 1 / np.bincount([window.example for window in found], minlength=len(examples)).clip(min=1)
+    return Dataset.from_list(
+        [
+            {
+                **window.tokens,
+                "labels": int(gold[window.example]),
+                "weight": float(weights[gold[window.example]] * share[window.example]),
+                "length": window.length,
+            }
+            for window in found
+        ]
+    )
+
+
+def _collate(rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
+    tokens = [{name: row[name] for name in row if name not in ("labels", "weight", "length")} for row in rows]
+    batch = pad(tokens, tokenizer)
+    batch["labels"] = torch.tensor([row["labels"] for row in rows])
+    batch["weight"] = torch.tensor([row["weight"] for row in rows])
+    return batch
+
+
+def _macro_f1(prediction: EvalPrediction) -> dict[str, float]:
+    guessed = np.asarray(prediction.predictions).argmax(-1)
+    return {"macro_f1": float(f1_score(prediction.label_ids, guessed, average="macro", zero_division=0))}

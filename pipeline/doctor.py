@@ -1,0 +1,53 @@
+"""Look at environment, models and tracking, and say what is wrong and what to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.annotator import TASKS
+from pipeline.classifiers import encoders, store
+from pipeline.errors import NewsfactsError
+
+_LIBRARIES = ("torch", "transformers", "scikit-learn", "mlflow", "dvc", "trafilatura", "sentencex")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: fine or not, and why."""
+
+    what: str
+    fine: bool
+    detail: str
+
+
+def findings(models: Path) -> Iterator[Finding]:
+    """Yield a finding for Python, each library, the encoder, each model, and the tracking store."""
+    fine = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Finding("python", fine, f"{sys.version.split()[0]}{'' if fine else '; the lock serves 3.11 to 3.13'}")
+    for name in _LIBRARIES:
+        try:
+            yield Finding(name, True, importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(name, False, "not installed; run 'make repro' or 'make test', which install the lock")
+    yield _try("encoder", lambda: str(encoders.resolve(encoders.Config())))
+    for task in TASKS:
+        yield _try(f"model {task}", lambda task=task: f"sha256 {store.verify(models / task)[1][:12]}…")  # type: ignore[misc]
+    yield _try("tracking", _tracking)
+
+
+def _tracking() -> str:
+    from pipeline.tracking import store as tracking
+
+    tracking.check()
+    return tracking.uri()
+
+
+def _try(what: str, look) -> Finding:  # type: ignore[no-untyped-def]
+    try:
+        return Finding(what, True, look())
+    except NewsfactsError as error:
+        return Finding(what, False, str(error))

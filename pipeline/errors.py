@@ -1,0 +1,21 @@
+"""Errors named by what the caller must do about them."""
+
+
+class NewsfactsError(Exception):
+    """Base of every error that this package raises on purpose; its text is fact, value got, next action."""
+
+
+class ConfigError(NewsfactsError):
+    """The call or the configuration is wrong: change it and call again."""
+
+
+class DataError(NewsfactsError):
+    """Labelled data breaks its format: correct the named file and line."""
+
+
+class ModelError(NewsfactsError):
+    """A model folder cannot be used: train it again or fetch an intact copy."""
+
+
+class OutputError(NewsfactsError):
+    """An output cannot be written: free the place or choose another."""

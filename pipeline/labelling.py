@@ -1,0 +1,143 @@
+"""Files of labelled or unlabelled records through one task's model: ``newsfacts predict`` and ``evaluate``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline import evaluation, reading
+from pipeline.article import Rejection
+from pipeline.classifiers.contract import Example
+from pipeline.errors import ConfigError, OutputError
+from pipeline.predicting import Predictor, Task, UnusableRecord
+from pipeline.progress import progress
+from pipeline.records import to_json
+
+BATCH = 256  # records whose texts are batched together
+MAX_LINE = 20_000_000  # bytes
+
+
+def rejected_path(output: Path) -> Path:
+    """Return where unusable lines are listed: OUT.rejected.jsonl beside OUT.jsonl."""
+    return output.with_name(f"{output.name.removesuffix('.jsonl')}.rejected.jsonl")
+
+
+def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[int, int]:
+    """Write one prediction for each usable line; return how many were written and how many rejected.
+
+    Raises:
+        ConfigError: the input does not exist.
+        ModelError: the model folder cannot be used.
+        OutputError: the output cannot be written.
+    """
+    predictor = Predictor(model, task)
+    count = rejected = 0
+    part = output.with_name(f".{output.name}.part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as stream, rejected_path(output).open("wb") as quarantine:
+            for batch in _batches(source, predictor):
+                usable = [(identity, examples) for identity, examples in batch if not isinstance(examples, Rejection)]
+                for _, item in batch:
+                    if isinstance(item, Rejection):
+                        rejected += 1
+                        quarantine.write(to_json(item) + b"\n")
+                found = predictor.predict([examples for _, examples in usable])
+                for (identity, _), prediction in zip(usable, found, strict=True):
+                    scores = {label: round(score, 4) for label, score in prediction.scores.items()}
+                    line = {
+                        "id": identity,
+                        "label": prediction.label,
+                        "score": round(prediction.score, 4),
+                        "scores": scores,
+                        "abstained": prediction.abstained,
+                    }
+                    stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                    count += 1
+        part.replace(output)
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror}; choose another place") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return count, rejected
+
+
+def evaluate_file(task: Task, source: str, model: Path) -> bytes:
+    """Return the scores of a model on labelled lines, as indented JSON.
+
+    Raises:
+        ConfigError: the input does not exist or holds no usable line.
+        ModelError: the model folder cannot be used.
+    """
+    predictor = Predictor(model, task)
+    examples: list[Example] = []
+    predictions = []
+    rejected: Counter[str] = Counter()
+    for batch in _batches(source, predictor, labelled=True):
+        groups: list[list[Example]] = []
+        for _, item in batch:
+            if isinstance(item, Rejection):
+                rejected[item.reason] += 1
+            else:
+                groups.append(item)
+        predictions += predictor.predict(groups)
+        examples += [group[0] for group in groups]
+    if not examples:
+        raise ConfigError(
+            f"{source} has no usable line ({dict(rejected) or 'it is empty'}); each needs the fields of predict and a "
+            f"'label', one of {', '.join(predictor.labels)}"
+        )
+    scores = evaluation.score(predictor.model.manifest.engine, examples, predictions, predictor.labels, seed=13)
+    content = {"task": task, "rejected": dict(rejected), **_rounded(asdict(scores))}
+    return json.dumps(content, indent=2, ensure_ascii=False).encode()
+
+
+Item = tuple[str | int, list[Example] | Rejection]
+
+
+def _batches(source: str, predictor: Predictor, *, labelled: bool = False) -> Iterator[list[Item]]:
+    if source != "-" and not Path(source).is_file():
+        raise ConfigError(f"no input file {source!r}; check the path")
+    batch: list[Item] = []
+    lines = reading.read_objects(source, MAX_LINE)
+    for number, record in progress(lines, label=predictor.task, unit="lines"):
+        batch.append(_item(source, number, record, predictor, labelled=labelled))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _item(
+    source: str, number: int, record: Mapping[str, Any] | Rejection, predictor: Predictor, *, labelled: bool
+) -> Item:
+    if isinstance(record, Rejection):
+        return number, record
+    given = record.get("id")
+    identity = number if given is None else given
+    try:
+        examples = predictor.examples(record)
+        if labelled:
+            label = record.get("label")
+            if label not in predictor.labels:
+                raise UnusableRecord("unknown-label", f"{label!r} is none of {', '.join(predictor.labels)}")
+            group = str(record.get("group", number))
+            examples = [replace(example, label=label, group=group) for example in examples]
+    except UnusableRecord as error:
+        return number, Rejection(source, number, None if given is None else str(given), error.reason, str(error))
+    return identity, examples
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, Mapping):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,139 @@
+"""Scores, intervals and calibration error: pure functions of labels and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A bootstrap 95 % interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScores:
+    """Precision, recall and F1 of one label; ``support`` counts its gold cases."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    f1_interval: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """Scores of a classifier on labelled cases; ``confusion[gold][predicted]`` counts them."""
+
+    cases: int
+    accuracy: float
+    macro_f1: float
+    labels: tuple[LabelScores, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    accuracy_interval: Interval | None = None
+    macro_f1_interval: Interval | None = None
+
+
+def classification(
+    gold: Sequence[str],
+    predicted: Sequence[str],
+    labels: Sequence[str],
+    *,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Classification:
+    """Score predictions; with ``groups``, add intervals by a bootstrap that resamples whole groups.
+
+    Macro-F1 averages over the labels that occur in gold or prediction.
+    """
+    by_group = _confusions(gold, predicted, labels, groups or [""] * len(gold))
+    total = by_group.sum(axis=0)
+    accuracy, macro_f1 = _accuracy(total), _macro_f1(total)
+    precision, recall, f1 = _by_label(total)
+    intervals: list[Interval | None] = [None, None]
+    by_label: list[Interval | None] = [None] * len(labels)
+    if groups is not None and len(by_group) > 1:
+        draws = np.random.default_rng(seed).multinomial(
+            len(by_group), np.full(len(by_group), 1 / len(by_group)), size=resamples
+        )
+        resampled = np.tensordot(draws.astype(np.float64), by_group, axes=1)
+        intervals = [_interval(_accuracy(resampled)), _interval(_macro_f1(resampled))]
+        by_label = [_interval(column) for column in _by_label(resampled)[2].T]
+    return Classification(
+        cases=len(gold),
+        accuracy=float(accuracy),
+        macro_f1=float(macro_f1),
+        labels=tuple(
+            LabelScores(
+                label,
+                float(precision[row]),
+                float(recall[row]),
+                float(f1[row]),
+                int(total[row].sum()),
+                by_label[row],
+            )
+            for row, label in enumerate(labels)
+        ),
+        confusion=tuple(tuple(int(count) for count in row) for row in total),
+        accuracy_interval=intervals[0],
+        macro_f1_interval=intervals[1],
+    )
+
+
+def _confusions(
+    gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], groups: Sequence[str]
+) -> Counts:
+    index = {label: row for row, label in enumerate(labels)}
+    numbers = {group: row for row, group in enumerate(dict.fromkeys(groups))}
+    counts = np.zeros((len(numbers), len(labels), len(labels)))
+    for group, true, guess in zip(groups, gold, predicted, strict=True):
+        counts[numbers[group], index[true], index[guess]] += 1
+    return counts
+
+
+def _accuracy(confusion: Counts) -> NDArray[np.float64]:
+    correct = np.trace(confusion, axis1=-2, axis2=-1)
+    result: NDArray[np.float64] = correct / np.maximum(confusion.sum(axis=(-2, -1)), 1)
+    return result
+
+
+def _by_label(confusion: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    correct = np.diagonal(confusion, axis1=-2, axis2=-1)
+    predicted, true = confusion.sum(axis=-2), confusion.sum(axis=-1)
+    return (
+        correct / np.maximum(predicted, 1),
+        correct / np.maximum(true, 1),
+        2 * correct / np.maximum(predicted + true, 1),
+    )
+
+
+def _macro_f1(confusion: Counts) -> NDArray[np.float64]:
+    occurs = (confusion.sum(axis=-2) + confusion.sum(axis=-1)) > 0
+    result: NDArray[np.float64] = (_by_label(confusion)[2] * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
+    return result
+
+
+def _interval(values: NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(values, (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
+def calibration_error(confidence: Sequence[float], correct: Sequence[bool], *, bins: int = 10) -> float:
+    """Return the expected calibration error over equally filled bins (Nixon et al. 2019), 0 for no cases."""
+    if not confidence:
+        return 0.0
+    order = np.argsort(confidence, kind="stable")
+    scores, hits = np.asarray(confidence)[order], np.asarray(correct, dtype=np.float64)[order]
+    parts = zip(np.array_split(scores, bins), np.array_split(hits, bins), strict=True)
+    return float(sum(abs(part.mean() - right.mean()) * len(part) for part, right in parts if len(part)) / len(scores))

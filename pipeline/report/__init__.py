@@ -1,0 +1,1 @@
+"""What people read: one annotated article as a page, and the evaluation as Markdown."""

@@ -1,0 +1,57 @@
+"""Split a line into sentences without losing a character."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import sentencex
+
+_QUOTES = re.compile("[\"“”„«»]")
+# A stop after these, before the next token, ends no sentence; sentencex does not know them all.
+_OPEN_ABBREVIATION = re.compile(
+    r"(?:\b(?:vs|v|Nos?|Nr|approx|St|Sen|Rep|Gov|Sgt|Lt|Col|Capt|Cmdr|Maj)|(?<![\w.])[A-Z]|^\d{1,3})\.\s*$"
+)
+# “Stop!” she said. “Who?” asked Maria. – a quotation's mark does not end the sentence that reports it.
+_REPORTED = re.compile(
+    r"^\s*(?:[a-z]|(?:[A-Z][\w’'.-]+ ){1,4}(?:said|says|asked|asks|added|told|wrote|replied|shouted|cried|recalled)\b)"
+)
+_MARKED = re.compile(r"[?!…][\"”»]\s*$")
+# sentencex takes these words for abbreviations, which they are not before a capital.
+_CLOSED = re.compile(r"\b(?:me|no|May|ill)\.[\"”»]?\s+(?=[\"“„«]?[A-Z])")
+
+
+def split(line: str, *, start: int = 0, language: str = "en") -> Iterator[tuple[int, int]]:
+    """Yield the spans of the sentences of one line, trimmed of blanks; ``start`` is the line's own offset.
+
+    A quotation of several sentences is split like any other text.
+    """
+    opened = 0
+    ends = _ends(line, language)
+    for number, end in enumerate(ends):
+        piece, rest = line[opened:end], line[end:]
+        last = number == len(ends) - 1
+        if not last and (_OPEN_ABBREVIATION.search(piece) or (_MARKED.search(piece) and _REPORTED.match(rest))):
+            continue
+        begin = opened + len(piece) - len(piece.lstrip())
+        finish = opened + len(piece.rstrip())
+        if begin < finish:
+            yield start + begin, start + finish
+        opened = end
+
+
+def _ends(line: str, language: str) -> list[int]:
+    """Return where sentencex ends sentences when it does not see quotation marks, which it never splits within."""
+    places = [place for place, character in enumerate(line) if not _QUOTES.match(character)]
+    bare = "".join(line[place] for place in places)
+    ends = {found.end() for found in _CLOSED.finditer(line)}
+    position = 0
+    for piece in sentencex.segment(language, bare):
+        position += len(piece.rstrip())
+        if position:
+            end = places[position - 1] + 1
+            while end < len(line) and line[end] in "\"”»":
+                end += 1
+            ends.add(end)
+        position += len(piece) - len(piece.rstrip())
+    return sorted(ends | {len(line)})

@@ -1,0 +1,53 @@
+"""Train the stance classifier on sentences, and the aggregation from sentences to articles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import stance
+from pipeline.article import STANCE_LABELS
+from pipeline.classifiers import training
+from pipeline.classifiers.contract import Prediction
+from pipeline.classifiers.store import Engine
+from pipeline.corpus import LabelledArticle, read_labelled, read_split
+from pipeline.records import tree_digest
+from pipeline.targets import ASSET as TARGETS
+from pipeline.targets import load_targets
+
+
+class Config(training.Config):
+    """Settings of the stance classifier."""
+
+    engine: Engine = "transformer"
+
+
+def run(
+    config: Config, *, stripped: Path, split: Path, targets: Path, model: Path, compared: Path
+) -> dict[str, float]:
+    """Write the model folder with targets and aggregation, and one for each compared engine; return dev scores."""
+    load_targets(targets)  # a broken file should stop the run here, not at inference
+    splits = read_split(split)
+    articles = read_labelled(stripped, splits, "dev")
+    train = [example for article in read_labelled(stripped, splits, "train") for _, example in stance.examples(article)]
+    dev = [pair for article in articles for pair in stance.examples(article)]
+    data = {"stripped": tree_digest(stripped), "split": tree_digest(split)}
+    chosen, scores = training.train_all(
+        config, train, [example for _, example in dev], STANCE_LABELS, task="stance", data=data, compared=compared
+    )
+    grouped = stance.by_target([key for key, _ in dev], chosen.dev)
+    aggregation = stance.fit_aggregation([(found, label) for found, label in _articles(articles, grouped)])
+    assets = {TARGETS: targets.read_bytes(), stance.ASSET: aggregation.to_json()}
+    training.save(chosen, model, config, task="stance", data=data, assets=assets)
+    return scores
+
+
+def _articles(
+    articles: Sequence[LabelledArticle], grouped: stance.Grouped
+) -> list[tuple[Sequence[Prediction], str]]:
+    return [
+        (grouped[article.id, target.name], target.label)
+        for article in articles
+        for target in article.targets
+        if (article.id, target.name) in grouped
+    ]

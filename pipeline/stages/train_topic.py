@@ -1,0 +1,37 @@
+"""Train the topic classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline import topic
+from pipeline.classifiers import training
+from pipeline.classifiers.contract import Example
+from pipeline.classifiers.store import Engine
+from pipeline.corpus import Split, read_labelled, read_split
+from pipeline.records import tree_digest
+
+
+class Config(training.Config):
+    """Settings of the topic classifier."""
+
+    engine: Engine = "embedding"
+
+
+def run(
+    config: Config, *, stripped: Path, split: Path, topics: Path, model: Path, compared: Path
+) -> dict[str, float]:
+    """Write the model folder, and one for each compared engine; return their dev scores."""
+    splits = read_split(split)
+
+    def of(wanted: Split) -> list[Example]:
+        articles = read_labelled(stripped, splits, wanted)
+        return [topic.example(article.text, label=article.topic, group=article.id) for article in articles]
+
+    data = {"stripped": tree_digest(stripped), "split": tree_digest(split)}
+    labels = tuple(topic.load_topics(topics))
+    chosen, scores = training.train_all(
+        config, of("train"), of("dev"), labels, task="topic", data=data, compared=compared
+    )
+    training.save(chosen, model, config, task="topic", data=data, assets={topic.ASSET: topics.read_bytes()})
+    return scores

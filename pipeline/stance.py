@@ -1,0 +1,103 @@
+"""The stance task: the attitude of a sentence, and of the article around it, toward a named target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.article import STANCE_LABELS, Stance
+from pipeline.classifiers.contract import Example, Prediction
+from pipeline.corpus import LabelledArticle
+
+ASSET = "aggregation.json"
+Grouped = Mapping[tuple[str, str], list[Prediction]]
+
+
+def example(
+    sentence: str, start: int, end: int, target: str, *, label: str | None = None, group: str = ""
+) -> Example:
+    """Return the example of one mention: the sentence with the mention between asterisks, and the target beside it."""
+    marked = f"{sentence[:start]}*{sentence[start:end]}*{sentence[end:]}"
+    return Example(text=marked, pair=target, label=label, group=group)
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """From the stances of sentences to that of the article: multinomial logistic regression on their summary.
+
+    ``weights`` has shape (3 labels, 6 features), ``bias`` shape (3,); see ``summary`` for the features.
+    """
+
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def predict(self, sentences: Sequence[Prediction], min_score: float) -> Prediction:
+        """Return the article's stance from those of the sentences that name the target (at least one)."""
+        scores = softmax(self.weights @ summary(sentences) + self.bias)
+        by_label = {label: float(score) for label, score in zip(STANCE_LABELS, scores, strict=True)}
+        best = max(by_label, key=lambda label: by_label[label])
+        return Prediction(best, by_label[best], by_label, by_label[best] < min_score)
+
+    def to_json(self) -> bytes:
+        """Return the coefficients as JSON, to 4 decimals."""
+        rounded = {"weights": np.round(self.weights, 4).tolist(), "bias": np.round(self.bias, 4).tolist()}
+        return json.dumps(rounded, indent=1).encode()
+
+    @classmethod
+    def load(cls, path: Path) -> Aggregation:
+        """Read coefficients that ``to_json`` wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(np.array(content["weights"]), np.array(content["bias"]))
+
+
+def summary(sentences: Sequence[Prediction]) -> NDArray[np.float64]:
+    """Return mean and maximum probability of favor and against, and that difference at either end; shape (6,)."""
+    scores = np.array([[prediction.scores[label] for label in STANCE_LABELS[:2]] for prediction in sentences])
+    lean = scores[:, 0] - scores[:, 1]
+    return np.array([*scores.mean(axis=0), *scores.max(axis=0), lean[0], lean[-1]])
+
+
+def fit_aggregation(articles: Sequence[tuple[Sequence[Prediction], str]]) -> Aggregation:
+    """Fit on (sentence predictions, gold article stance) pairs; without all three labels, fall back to the mean."""
+    if {label for _, label in articles} != set(STANCE_LABELS):
+        return Aggregation(
+            np.array([[4.0, 0, 0, 0, 0, 0], [0, 4.0, 0, 0, 0, 0], [-2.0, -2.0, 0, 0, 0, 0]]), np.array([0.0, 0, 2])
+        )
+    features = np.stack([summary(sentences) for sentences, _ in articles])
+    model = LogisticRegression(C=1.0, max_iter=1000).fit(features, [label for _, label in articles])
+    order = [list(model.classes_).index(label) for label in STANCE_LABELS]
+    return Aggregation(model.coef_[order], model.intercept_[order])
+
+
+def stance_of(target: str, prediction: Prediction, mentions: int) -> Stance:
+    """Return a prediction as the annotation's stance, score to 4 decimals."""
+    return Stance(target, prediction.label, round(prediction.score, 4), prediction.abstained, mentions)
+
+
+def examples(article: LabelledArticle) -> list[tuple[tuple[str, str], Example]]:
+    """Return the labelled mentions of an article as examples, each with its (article, target) key."""
+    return [
+        (
+            (article.id, mention.target),
+            example(
+                sentence.text, mention.start, mention.end, mention.target, label=mention.label, group=article.id
+            ),
+        )
+        for sentence in article.sentences
+        for mention in sentence.mentions
+    ]
+
+
+def by_target(keys: Sequence[tuple[str, str]], predictions: Sequence[Prediction]) -> Grouped:
+    """Group sentence predictions by their (article, target) key, in order of appearance."""
+    grouped: dict[tuple[str, str], list[Prediction]] = {}
+    for key, prediction in zip(keys, predictions, strict=True):
+        grouped.setdefault(key, []).append(prediction)
+    return grouped

@@ -1,0 +1,1 @@
+"""MLflow runs and models; nothing outside this package imports mlflow."""

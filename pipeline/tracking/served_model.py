@@ -1,0 +1,58 @@
+"""A model folder as an MLflow pyfunc; MLflow runs this file when it loads a logged model (models from code)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.pyfunc import PythonModel
+
+from pipeline.annotator import Stripper
+from pipeline.article import Article
+from pipeline.classifiers import store
+from pipeline.predicting import TASKS, Predictor
+
+
+class ServedModel(PythonModel):  # type: ignore[misc]
+    """Predicts a data frame of records, one row each."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the model folder that was logged as the artifact ``model``."""
+        folder = Path(context.artifacts["model"])
+        task = store.verify(folder)[0].task
+        self._predictor = next((Predictor(folder, known) for known in TASKS if known == task), None)
+        self._stripper = Stripper(store.load(folder)) if self._predictor is None else None
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # hints would replace the signature
+        """Return label, score and abstained for each row; for boilerplate, the stripped text and what was removed."""
+        records = model_input.to_dict("records")
+        if self._stripper is not None:
+            return _stripped(self._stripper, [str(record["text"]) for record in records])
+        groups = [self._predictor.examples(_present(record)) for record in records]
+        predictions = self._predictor.predict(groups)
+        return pd.DataFrame(
+            {
+                "label": [prediction.label for prediction in predictions],
+                "score": [prediction.score for prediction in predictions],
+                "abstained": [prediction.abstained for prediction in predictions],
+            }
+        )
+
+
+def _present(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if value is not None and value == value}
+
+
+def _stripped(stripper: Stripper, texts: list[str]) -> pd.DataFrame:
+    bodies = stripper.strip([Article(str(row), "", row, text) for row, text in enumerate(texts)])
+    removed = [
+        json.dumps([{"role": item.role, "reason": item.reason, "text": item.text} for item in body.stripped.removals])
+        for body in bodies
+    ]
+    return pd.DataFrame({"text": [body.stripped.body.text for body in bodies], "removed": removed})
+
+
+mlflow.models.set_model(ServedModel())
