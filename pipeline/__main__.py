@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 import pipeline
 from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError
 
 if TYPE_CHECKING:
+    from pipeline.annotator import Annotator
     from pipeline.predicting import Task
+    from pipeline.stages.annotate import Config as AnnotateConfig
 
 DONE, BEYOND_CEILING, WRONG_CALL, UNUSABLE = 0, 1, 2, 3
 _LOG = logging.getLogger("newsfacts")
@@ -44,7 +45,8 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def annotate(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT…", help="Files, folders, globs, or - for JSON lines on standard input.")
+        list[str],
+        typer.Argument(metavar="INPUT…", help="Files, folders, globs, or - for JSON lines on standard input."),
     ],
     output: Annotated[
         Path, typer.Option("--output", help=".jsonl, .jsonl.gz, .parquet, or a folder for Parquet shards.")
@@ -73,7 +75,9 @@ def annotate(
         err=True,
     )
     if summary.repeated_ids:
-        typer.echo(f"warning: {summary.repeated_ids} ids occur more than once; (input, line) tells them apart", err=True)
+        typer.echo(
+            f"warning: {summary.repeated_ids} ids occur more than once; (input, line) tells them apart", err=True
+        )
     if summary.rejected_share > settings.max_rejected_share:
         reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
         typer.echo(
@@ -193,7 +197,7 @@ def _task(name: str) -> Task:
     return task
 
 
-def _annotate_config(path: Path | None):  # type: ignore[no-untyped-def]
+def _annotate_config(path: Path | None) -> AnnotateConfig:
     from pipeline import config, stage_runner
     from pipeline.stages.annotate import Config
 
@@ -201,7 +205,7 @@ def _annotate_config(path: Path | None):  # type: ignore[no-untyped-def]
     return config.section(sections, "annotate", Config, source=path or Path("defaults"))
 
 
-def _annotator(models: Path, settings):  # type: ignore[no-untyped-def]
+def _annotator(models: Path, settings: AnnotateConfig) -> Annotator:
     from pipeline.annotator import Annotator
 
     if not models.is_dir():
@@ -226,14 +230,7 @@ def main(arguments: list[str] | None = None) -> None:
         if given and _is_stage(given):
             _run_stage(given[0], given[1:])
         else:
-            app(given, standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(WRONG_CALL)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit("stopped")
+            app(given)
     except (ModelError, OutputError) as error:
         _fail(error, UNUSABLE)
     except NewsfactsError as error:

@@ -86,7 +86,11 @@ class AlignedText:
         if not later:
             return self
         parts.append(self.text[position:])
-        return AlignedText(self.raw, "".join(parts), _compose(self.edits, later))
+        text = "".join(parts)
+        composed = _compose(self.edits, later)
+        # What a later replacement turns back to the raw text is no edit any more.
+        changed = (edit for edit in composed if self.raw[edit.raw_start : edit.raw_end] != text[edit.start : edit.end])
+        return AlignedText(self.raw, text, tuple(changed))
 
 
 def _compose(first: Sequence[Edit], second: Sequence[Edit]) -> tuple[Edit, ...]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Literal, TypeVar
+from typing import IO, TypeVar
 
 from pipeline import reading, writing
 from pipeline.annotator import Annotator
@@ -32,7 +32,7 @@ class Config(Section):
     """Articles whose sentences are batched together: more fills batches better and takes more memory."""
     strip: StripConfig | None = None
     """Layers and thresholds of stripping; null takes those that the boilerplate model carries."""
-    min_scores: dict[Literal["topic", "stance"], float] = {}
+    min_scores: dict[str, float] = {}
     """Probabilities below which a task abstains; a task that is left out has its model's own."""
     max_rejected_share: float = 0.1
     """Share of inputs that may be quarantined; beyond it the run finishes but exits with 1."""

@@ -1,4 +1,4 @@
-"""The labelled corpus as it goes from stage to stage: cleaned, split, stripped, with gold labels attached by position."""
+"""The labelled corpus on its way through the stages: cleaned, split, stripped, gold labels attached by position."""
 
 from __future__ import annotations
 

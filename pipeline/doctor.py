@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline.annotator import TASKS
@@ -35,8 +36,12 @@ def findings(models: Path) -> Iterator[Finding]:
             yield Finding(name, False, "not installed; run 'make repro' or 'make test', which install the lock")
     yield _try("encoder", lambda: str(encoders.resolve(encoders.Config())))
     for task in TASKS:
-        yield _try(f"model {task}", lambda task=task: f"sha256 {store.verify(models / task)[1][:12]}…")  # type: ignore[misc]
+        yield _try(f"model {task}", partial(_verified, models / task))
     yield _try("tracking", _tracking)
+
+
+def _verified(folder: Path) -> str:
+    return f"sha256 {store.verify(folder)[1][:12]}…"
 
 
 def _tracking() -> str:
@@ -46,7 +51,7 @@ def _tracking() -> str:
     return tracking.uri()
 
 
-def _try(what: str, look) -> Finding:  # type: ignore[no-untyped-def]
+def _try(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, look())
     except NewsfactsError as error:

@@ -13,15 +13,19 @@ _CUES = (
     "replied", "recalled", "declared", "announced", "admitted", "testified", "concluded", "remarked", "continued",
 )  # fmt: skip
 _CUE = rf"(?P<cue>{'|'.join(_CUES)})"
-_SOURCE = r"(?P<source>[^\s,.;:“”\"()—–][^,.;:“”\"()—–]{0,79}?)"
+# The stop of a title or an initial ends no source: “…,” said Dr. Lopez.
+_DOT = r"(?:(?<=\b[A-Z])|(?<=\b(?:Dr|Mr|Ms|St))|(?<=\b(?:Mrs|Sen|Rep|Gov|Gen|Sgt|Col)))\.(?= )"
+_SOURCE = rf"(?P<source>[^\s,.;:“”\"()—–](?:[^,.;:“”\"()—–]|{_DOT}){{0,79}}?)"
 _QUOTE = re.compile(r"[“\"][^“”\"]+[”\"]?|[^“”\"]+[”\"]")
+_END = rf"[,;:—–]|(?!{_DOT})\.|\s(?:in|on|at|after|during|as|when|of the|by|to)\s"
+# Punctuation parts what someone says from the words about it: a “disaster” and said no more.
+_CLOSED = re.compile(r"[,.!?…—–-][”\"]?$")
 _AFTER = (
-    re.compile(rf"^[\s,]*{_CUE} {_SOURCE}(?=[,.;:—–]|\s(?:in|on|at|after|during|as|when|of the|by|to)\s|$)"),
+    re.compile(rf"^[\s,]*{_CUE} {_SOURCE}(?={_END}|$)"),
     re.compile(rf"^[\s,]*{_SOURCE} {_CUE}\b"),
 )
-_BEFORE = (
-    re.compile(rf"(?:^|[,;] |\b(?:and|but|But|And|as) ){_SOURCE}(?:, [^,]+,)? {_CUE}(?: [^,:“\"]{{0,40}})?[,:]?\s*$"),
-)
+_OPENS = r"(?:^(?:(?:But|And) )?|[,;] (?:and |but |as )?|\b(?:and|but|as) )"
+_BEFORE = (re.compile(rf"{_OPENS}{_SOURCE}(?:, [^,]+,)? {_CUE}(?: [^,:“\"]{{0,40}})?[,:]?\s*$"),)
 
 
 def facts(sentence: str, targets: Sequence[str]) -> Facts:
@@ -35,7 +39,8 @@ def direct_attribution(sentence: str) -> Attribution | None:
     if quote is None:
         return None
     before, after = sentence[: quote.start()], sentence[quote.end() :]
-    found = next((match for pattern in _AFTER if (match := pattern.search(after))), None)
+    closed = _CLOSED.search(sentence[: quote.end() + 1].rstrip())
+    found = next((match for pattern in _AFTER if (match := pattern.search(after))), None) if closed else None
     found = found or next((match for pattern in _BEFORE if (match := pattern.search(before))), None)
     if found is None:
         return None

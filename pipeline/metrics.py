@@ -91,9 +91,7 @@ def classification(
     )
 
 
-def _confusions(
-    gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], groups: Sequence[str]
-) -> Counts:
+def _confusions(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], groups: Sequence[str]) -> Counts:
     index = {label: row for row, label in enumerate(labels)}
     numbers = {group: row for row, group in enumerate(dict.fromkeys(groups))}
     counts = np.zeros((len(numbers), len(labels), len(labels)))
@@ -135,5 +133,8 @@ def calibration_error(confidence: Sequence[float], correct: Sequence[bool], *, b
         return 0.0
     order = np.argsort(confidence, kind="stable")
     scores, hits = np.asarray(confidence)[order], np.asarray(correct, dtype=np.float64)[order]
+    # Equal scores may fall into two bins: each then counts with their mean, whatever the order of the cases.
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    hits = (np.bincount(place, weights=hits) / count)[place]
     parts = zip(np.array_split(scores, bins), np.array_split(hits, bins), strict=True)
     return float(sum(abs(part.mean() - right.mean()) * len(part) for part, right in parts if len(part)) / len(scores))

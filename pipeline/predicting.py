@@ -96,9 +96,7 @@ def _stance_examples(record: Mapping[str, Any]) -> list[Example]:
     if start is not None or end is not None:
         if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):
             raise UnusableRecord("bad-offset", f"start {start!r} and end {end!r} are no span of {len(text)} characters")
-        begin, finish = next(
-            ((first, last) for first, last in spans if first <= start and end <= last), (0, len(text))
-        )
+        begin, finish = next(((first, last) for first, last in spans if first <= start and end <= last), (0, len(text)))
         return [stance.example(text[begin:finish], start - begin, end - begin, target)]
     sentences = [text[begin:finish] for begin, finish in spans]
     for names in ((), tuple(target.split()[-1:])):

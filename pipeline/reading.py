@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import dataclasses
 import glob
 import gzip
 import hashlib
+import itertools
 import json
 import re
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import charset_normalizer
+from pydantic_core import from_json, to_json
 
 from pipeline.article import Article, Rejection
 from pipeline.config import Section
@@ -23,9 +26,11 @@ from pipeline.errors import ConfigError
 
 ENDINGS = (".txt", ".html", ".htm", ".jsonl", ".jsonl.gz", ".csv", ".parquet")
 FIELDS = ("id", "title", "source", "published", "url")
-_TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*?(/?)>")
+# Possessive: an unclosed tag of megabytes is given up at once.
+_TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _VOID = frozenset(b"area base br col embed hr img input link meta param source track wbr p li td tr".split())
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# Encodings that keep the byte-order mark: raw is the input as decoded.
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
 class Config(Section):
@@ -74,20 +79,31 @@ def ending(name: str) -> str | None:
 def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]:
     """Yield one Article or one Rejection for every article, line or row of the inputs, in their order."""
     for file in expand(inputs):
-        kind = ".jsonl" if file == "-" else ending(file)
-        try:
-            if kind in (".txt", ".html", ".htm"):
-                yield _read_document(file, kind, config)
-            elif kind in (".jsonl", ".jsonl.gz"):
-                yield from _read_jsonl(file, config)
-            elif kind == ".csv":
-                yield from _read_csv(file, config)
-            elif kind == ".parquet":
-                yield from _read_parquet(file, config)
-            else:
-                yield Rejection(file, 1, None, "unknown-ending", f"ends in none of {', '.join(ENDINGS)}")
-        except (OSError, EOFError, zlib.error) as error:
-            yield Rejection(file, 0, None, "unreadable", str(error))
+        name = _writable(file)
+        for item in _read_file(file, config):
+            yield item if name == file else dataclasses.replace(item, input=name)
+
+
+def _read_file(file: str, config: Config) -> Iterator[Article | Rejection]:
+    kind = ".jsonl" if file == "-" else ending(file)
+    try:
+        if kind in (".txt", ".html", ".htm"):
+            yield _read_document(file, kind, config)
+        elif kind in (".jsonl", ".jsonl.gz"):
+            yield from _read_jsonl(file, config)
+        elif kind == ".csv":
+            yield from _read_csv(file, config)
+        elif kind == ".parquet":
+            yield from _read_parquet(file, config)
+        else:
+            yield Rejection(file, 1, None, "unknown-ending", f"ends in none of {', '.join(ENDINGS)}")
+    except (OSError, EOFError, zlib.error) as error:
+        yield Rejection(file, 0, None, "unreadable", str(error))
+
+
+def _writable(text: str) -> str:
+    """Return text with lone surrogates (in an id, or in a file name that is not UTF-8) as question marks."""
+    return text.encode(errors="replace").decode()
 
 
 def decode(content: bytes) -> str:
@@ -99,7 +115,7 @@ def decode(content: bytes) -> str:
     for bom, encoding in _BOMS:
         if content.startswith(bom):
             try:
-                return content.decode("utf-8" if bom == codecs.BOM_UTF8 else encoding)
+                return content.decode(encoding)
             except UnicodeDecodeError as error:
                 raise _Unusable("undecodable", f"{error.reason} at byte {error.start}") from None
     if b"\0" in content:
@@ -119,40 +135,55 @@ def decode(content: bytes) -> str:
             raise _Unusable("undecodable", f"neither UTF-8 nor {best.encoding} at byte {other.start}") from None
 
 
-def article_of(
-    record: Mapping[str, Any], *, input: str, line: int, config: Config
-) -> Article | Rejection:
+def article_of(record: Mapping[str, Any], *, input: str, line: int, config: Config) -> Article | Rejection:
     """Return the article of one record, or why it is none."""
     given = record.get("id")
-    identity = None if given is None else str(given)
+    identity = None if given is None else _writable(str(given))
     try:
         return _from_record(record, identity, input=input, line=line, config=config)
     except _Unusable as error:
         return Rejection(input, line, identity, error.reason, error.detail)
 
 
-def _from_record(
-    record: Mapping[str, Any], identity: str | None, *, input: str, line: int, config: Config
-) -> Article:
+def _from_record(record: Mapping[str, Any], identity: str | None, *, input: str, line: int, config: Config) -> Article:
     known = {name: record[name] for name in FIELDS[1:] if record.get(name) is not None}
     for name, value in known.items():
         if not isinstance(value, str):
             known[name] = str(value)
-    rest = {name: value for name, value in record.items() if name not in (*FIELDS, "text", "html")}
     text, html = record.get("text"), record.get("html")
     if text is None and html is None:
-        raise _Unusable("missing-field", f"neither 'text' nor 'html' among {', '.join(map(repr, record)) or 'no fields'}")
+        raise _Unusable(
+            "missing-field", f"neither 'text' nor 'html' among {', '.join(map(repr, record)) or 'no fields'}"
+        )
     value = html if text is None else text
     if not isinstance(value, str):
-        raise _Unusable("wrong-type", f"'{'html' if text is None else 'text'}' is a {type(value).__name__}, not a string")
+        raise _Unusable(
+            "wrong-type", f"'{'html' if text is None else 'text'}' is a {type(value).__name__}, not a string"
+        )
     if len(value.encode("utf-8", "surrogatepass")) > config.max_article_bytes:
         raise _Unusable("too-large", f"over max_article_bytes = {config.max_article_bytes}")
-    _require_unicode(json.dumps(record, ensure_ascii=False, default=str))
+    rest = _plain({name: value for name, value in record.items() if name not in ("text", "html")})
+    _require_unicode(value)
     extraction = None
     if text is None:
         value, extraction, found = extract(value, config)
         known = {**found, **known}
+    rest = {name: value for name, value in rest.items() if name not in FIELDS}
     return _article(identity, input, line, value, known, rest, headline=False, extraction=extraction)
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields as JSON holds them: a Parquet column's bytes as base64, its dates as ISO text, NaN as null."""
+    try:
+        text = json.dumps(fields, ensure_ascii=False, default=str)
+    except RecursionError:
+        raise _Unusable("malformed-json", "a field is nested too deep") from None
+    _require_unicode(text)
+    try:
+        plain: dict[str, Any] = from_json(to_json(fields, bytes_mode="base64", inf_nan_mode="null", fallback=str))
+    except ValueError:
+        raise _Unusable("malformed-json", "a field is nested too deep") from None
+    return plain
 
 
 def extract(html: str, config: Config) -> tuple[str, dict[str, str], dict[str, str]]:
@@ -181,8 +212,8 @@ def extract(html: str, config: Config) -> tuple[str, dict[str, str], dict[str, s
 
 def _depth(html: bytes) -> int:
     deepest = depth = 0
-    for closing, name, alone in _TAG.findall(html):
-        if name.lower() in _VOID or alone:
+    for closing, name, attributes in _TAG.findall(html):
+        if name.lower() in _VOID or attributes.endswith(b"/"):
             continue
         depth = max(0, depth - 1) if closing else depth + 1
         deepest = max(deepest, depth)
@@ -193,7 +224,9 @@ def _read_document(file: str, kind: str, config: Config) -> Article | Rejection:
     path = Path(file)
     try:
         if path.stat().st_size > config.max_article_bytes:
-            raise _Unusable("too-large", f"{path.stat().st_size} bytes, over max_article_bytes = {config.max_article_bytes}")
+            raise _Unusable(
+                "too-large", f"{path.stat().st_size} bytes, over max_article_bytes = {config.max_article_bytes}"
+            )
         text = decode(path.read_bytes())
         if kind == ".txt":
             return _article(None, file, 1, text, {}, {}, headline=True, extraction=None)
@@ -240,7 +273,7 @@ def _require_unicode(text: str) -> None:
         raise _Unusable("invalid-unicode", f"a lone surrogate at character {error.start}") from None
 
 
-def read_lines(stream: IO[bytes], limit: int) -> Iterator[tuple[int, bytes | None]]:
+def read_lines(stream: IO[bytes] | gzip.GzipFile, limit: int) -> Iterator[tuple[int, bytes | None]]:
     """Yield numbered lines; a line over ``limit`` bytes yields None and is skipped without being held."""
     number = 0
     while chunk := stream.readline(limit + 1):
@@ -265,7 +298,9 @@ def read_objects(file: str, limit: int) -> Iterator[tuple[int, dict[str, Any] | 
             yield from _objects(stream, file, limit)
 
 
-def _objects(stream: IO[bytes], file: str, limit: int) -> Iterator[tuple[int, dict[str, Any] | Rejection]]:
+def _objects(
+    stream: IO[bytes] | gzip.GzipFile, file: str, limit: int
+) -> Iterator[tuple[int, dict[str, Any] | Rejection]]:
     for number, line in read_lines(stream, limit):
         if line is None:
             yield number, Rejection(file, number, None, "too-large", f"a line of over {limit} bytes")
@@ -277,7 +312,7 @@ def _objects(stream: IO[bytes], file: str, limit: int) -> Iterator[tuple[int, di
             record = json.loads(text)
         except UnicodeDecodeError as error:
             yield number, Rejection(file, number, None, "undecodable", f"{error.reason} at byte {error.start}")
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
             yield number, Rejection(file, number, None, "malformed-json", str(error))
         else:
             if isinstance(record, dict):
@@ -298,14 +333,17 @@ def _read_jsonl(file: str, config: Config) -> Iterator[Article | Rejection]:
 def _read_csv(file: str, config: Config) -> Iterator[Article | Rejection]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with open(file, encoding="utf-8-sig", newline="", errors="surrogateescape") as stream:
-        rows = csv.DictReader(stream, restkey="")
-        number = 0
-        try:
-            for number, row in enumerate(rows, start=1):
+        rows = csv.DictReader(stream, restkey="", strict=True)
+        for number in itertools.count(1):
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Rejection(file, number, None, "malformed-csv", str(error))
+            else:
                 record = {name: value for name, value in row.items() if name and value not in (None, "")}
                 yield article_of(record, input=file, line=number, config=config)
-        except csv.Error as error:
-            yield Rejection(file, number + 1, None, "malformed-csv", str(error))
 
 
 def _read_parquet(file: str, config: Config) -> Iterator[Article | Rejection]:
@@ -322,5 +360,3 @@ def _read_parquet(file: str, config: Config) -> Iterator[Article | Rejection]:
                     yield article_of(record, input=file, line=number, config=config)
     except pyarrow.ArrowException as error:
         yield Rejection(file, number + 1, None, "malformed-parquet", str(error))
-
-

@@ -330,10 +330,20 @@ def _attribution(parts: list[str], sentence: str) -> GoldAttribution:
 
 
 def _date(parts: list[str], sentence: str) -> GoldDate:
-    if len(parts) != 2 or not re.fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?(/\d{4}(-\d{2}(-\d{2})?)?)?", parts[1]):
+    if len(parts) != 2 or len(ends := parts[1].split("/")) > 2 or not all(map(_is_date, ends)):
         raise ValueError("date is not 'text | 2021-03-04' (or 2021-03, 2021, or a period 2021-03-04/2021-03-06)")
     _require_quote(parts[0], sentence)
     return GoldDate(parts[0], parts[1])
+
+
+def _is_date(iso: str) -> bool:
+    if not re.fullmatch(r"\d{4}(-\d{2}){0,2}", iso):
+        return False
+    try:
+        datetime.date.fromisoformat(iso + "-01" * (2 - iso.count("-")))
+    except ValueError:
+        return False
+    return True
 
 
 def _quantity(parts: list[str], sentence: str) -> GoldQuantity:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import sentencex
 
-_QUOTES = re.compile("[\"“”„«»]")
+_QUOTES = re.compile('["“”„«»]')
 # A stop after these, before the next token, ends no sentence; sentencex does not know them all.
 _OPEN_ABBREVIATION = re.compile(
     r"(?:\b(?:vs|v|Nos?|Nr|approx|St|Sen|Rep|Gov|Sgt|Lt|Col|Capt|Cmdr|Maj)|(?<![\w.])[A-Z]|^\d{1,3})\.\s*$"
@@ -50,7 +50,7 @@ def _ends(line: str, language: str) -> list[int]:
         position += len(piece.rstrip())
         if position:
             end = places[position - 1] + 1
-            while end < len(line) and line[end] in "\"”»":
+            while end < len(line) and line[end] in '"”»':
                 end += 1
             ends.add(end)
         position += len(piece) - len(piece.rstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import json
 import logging
 import pkgutil
@@ -12,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-
 
 from pipeline import config as configuration
 from pipeline.config import Section
@@ -131,7 +131,7 @@ def graph() -> dict[str, Any]:
 def outputs_of(name: str) -> dict[str, Path]:
     """Return the outputs of a stage by the name of the argument that carries each."""
     command = graph().get(name, {}).get("cmd", "").split()
-    arguments = {flag[2:].replace("-", "_"): value for flag, value in zip(command, command[1:], strict=False) if flag[:2] == "--"}
+    arguments = {flag[2:].replace("-", "_"): value for flag, value in itertools.pairwise(command) if flag[:2] == "--"}
     outs = {_path(item) for key in ("outs", "plots") for item in graph().get(name, {}).get(key, [])}
     return {key: Path(value) for key, value in arguments.items() if value in outs or _holds(value, outs)}
 
@@ -159,5 +159,3 @@ def _write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
 def _summary(metrics: Mapping[str, float]) -> str:
     shown = [f"{name} {value:.4g}" for name, value in metrics.items() if not name.count(".") > 1]
     return ", ".join(shown[:8])
-
-

@@ -20,9 +20,7 @@ ASSET = "aggregation.json"
 Grouped = Mapping[tuple[str, str], list[Prediction]]
 
 
-def example(
-    sentence: str, start: int, end: int, target: str, *, label: str | None = None, group: str = ""
-) -> Example:
+def example(sentence: str, start: int, end: int, target: str, *, label: str | None = None, group: str = "") -> Example:
     """Return the example of one mention: the sentence with the mention between asterisks, and the target beside it."""
     marked = f"{sentence[:start]}*{sentence[start:end]}*{sentence[end:]}"
     return Example(text=marked, pair=target, label=label, group=group)
@@ -41,7 +39,7 @@ class Aggregation:
     def predict(self, sentences: Sequence[Prediction], min_score: float) -> Prediction:
         """Return the article's stance from those of the sentences that name the target (at least one)."""
         scores = softmax(self.weights @ summary(sentences) + self.bias)
-        by_label = {label: float(score) for label, score in zip(STANCE_LABELS, scores, strict=True)}
+        by_label: dict[str, float] = {label: float(score) for label, score in zip(STANCE_LABELS, scores, strict=True)}
         best = max(by_label, key=lambda label: by_label[label])
         return Prediction(best, by_label[best], by_label, by_label[best] < min_score)
 
@@ -86,9 +84,7 @@ def examples(article: LabelledArticle) -> list[tuple[tuple[str, str], Example]]:
     return [
         (
             (article.id, mention.target),
-            example(
-                sentence.text, mention.start, mention.end, mention.target, label=mention.label, group=article.id
-            ),
+            example(sentence.text, mention.start, mention.end, mention.target, label=mention.label, group=article.id),
         )
         for sentence in article.sentences
         for mention in sentence.mentions

@@ -56,9 +56,11 @@ def load_targets(path: Path) -> tuple[Target, ...]:
         raise ConfigError(f"{path} holds no targets; write 'Name: [alias, alias]' lines")
     targets: list[Target] = []
     for name, aliases in content.items():
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"{path}: target {name!r} is no name; put it in quotes")
         if not isinstance(aliases, list) or not all(isinstance(alias, str) and alias for alias in aliases):
             raise ConfigError(f"{path}: aliases of {name!r} are {aliases!r}, not a list of names in brackets")
-        targets.append(Target(str(name), tuple(aliases)))
+        targets.append(Target(name, tuple(aliases)))
     return tuple(targets)
 
 
@@ -76,11 +78,103 @@ _PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
 _ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
 _TITLES = re.compile(r"^(?:Mr|Mrs|Ms|Dr|Prof|President|Sen|Rep|Gov|Sir|Lord|Minister|Judge|Justice)\.? ")
 _NOT_ENTITIES = frozenset(
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August "
-    "September October November December The This That These Those He She It They We You But And In On At For With "
-    "From By As If When While After Before Since There Here What Who Why How Its His Her Their Our My Not No Yes "
-    "One Two Three Some Many Most All Another Both Each Several According However Still Yet Even Now Then Today "
-    "Also Other Later Last Next Under Over Between Among Within Without Because Although Though Despite".split()
+    [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+        "The",
+        "This",
+        "That",
+        "These",
+        "Those",
+        "He",
+        "She",
+        "It",
+        "They",
+        "We",
+        "You",
+        "But",
+        "And",
+        "In",
+        "On",
+        "At",
+        "For",
+        "With",
+        "From",
+        "By",
+        "As",
+        "If",
+        "When",
+        "While",
+        "After",
+        "Before",
+        "Since",
+        "There",
+        "Here",
+        "What",
+        "Who",
+        "Why",
+        "How",
+        "Its",
+        "His",
+        "Her",
+        "Their",
+        "Our",
+        "My",
+        "Not",
+        "No",
+        "Yes",
+        "One",
+        "Two",
+        "Three",
+        "Some",
+        "Many",
+        "Most",
+        "All",
+        "Another",
+        "Both",
+        "Each",
+        "Several",
+        "According",
+        "However",
+        "Still",
+        "Yet",
+        "Even",
+        "Now",
+        "Then",
+        "Today",
+        "Also",
+        "Other",
+        "Later",
+        "Last",
+        "Next",
+        "Under",
+        "Over",
+        "Between",
+        "Among",
+        "Within",
+        "Without",
+        "Because",
+        "Although",
+        "Though",
+        "Despite",
+    ]
 )
 
 

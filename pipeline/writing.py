@@ -1,4 +1,4 @@
-"""Annotations → .jsonl, .jsonl.gz, .parquet or a folder of Parquet shards; nothing appears under its name half-written."""
+"""Annotations → .jsonl, .jsonl.gz, .parquet or a folder of shards; nothing appears under its name half-written."""
 
 from __future__ import annotations
 
@@ -62,11 +62,21 @@ SCHEMA = pa.schema(
             "claims",
             pa.list_(
                 pa.struct(
-                    [("text", pa.string()), *_SCORED, ("start", pa.int64()), ("end", pa.int64()), *_SPAN, ("facts", _FACTS)]
+                    [
+                        ("text", pa.string()),
+                        *_SCORED,
+                        ("start", pa.int64()),
+                        ("end", pa.int64()),
+                        *_SPAN,
+                        ("facts", _FACTS),
+                    ]
                 )
             ),
         ),
-        ("removed", pa.list_(pa.struct([("role", pa.string()), ("reason", pa.string()), ("text", pa.string()), *_SPAN]))),
+        (
+            "removed",
+            pa.list_(pa.struct([("role", pa.string()), ("reason", pa.string()), ("text", pa.string()), *_SPAN])),
+        ),
         ("edits", pa.list_(pa.struct([*_SPAN, ("start", pa.int64()), ("end", pa.int64())]))),
         ("text", pa.string()),
         ("warnings", pa.list_(pa.string())),
@@ -98,7 +108,7 @@ class Writer(Protocol):
 
 
 class _Jsonl:
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
         self._stream = stream
 
     def write(self, annotations: Sequence[Annotation]) -> None:
@@ -149,11 +159,15 @@ def check(output: Path) -> None:
     if output.is_dir() and any(not child.name.startswith("part-") for child in output.iterdir()):
         raise ConfigError(f"output {output} is a folder with other files in it; name another")
     if not name.endswith((".jsonl", ".jsonl.gz", ".parquet")) and output.suffix:
-        raise ConfigError(f"output {output} ends in {output.suffix!r}; use .jsonl, .jsonl.gz, .parquet or a folder name")
+        raise ConfigError(
+            f"output {output} ends in {output.suffix!r}; use .jsonl, .jsonl.gz, .parquet or a folder name"
+        )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot write to {output.parent}: {error.strerror}; free the place or name another") from None
+        raise OutputError(
+            f"cannot write to {output.parent}: {error.strerror}; free the place or name another"
+        ) from None
     if not os.access(output.parent, os.W_OK):
         raise OutputError(f"no permission to write in {output.parent}; choose another folder")
 
@@ -184,7 +198,9 @@ def open_output(output: Path) -> Iterator[Writer]:
             shutil.rmtree(output)
         part.replace(output)
     except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror or error}; free the place or name another") from error
+        raise OutputError(
+            f"cannot write {output}: {error.strerror or error}; free the place or name another"
+        ) from error
     finally:
         _discard(part)
 

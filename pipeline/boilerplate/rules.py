@@ -22,7 +22,7 @@ class Rule(Section):
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     role: Role
     scope: Literal["line", "span"]
-    """line: the whole line goes when the pattern is found in it. span: only what its group matches goes (the whole match without one)."""
+    """line: the whole line goes when the pattern is found in it. span: only what its group, or all of it, matches."""
     pattern: str
     max_chars: int = 400
     """A longer line is left alone by a line rule: it is a paragraph that mentions the thing."""
@@ -106,4 +106,5 @@ def load(folder: Path) -> Lexicon:
 def _options() -> Any:
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = 256 * 2**20  # bytes; the automaton over all rules outgrows the default
     return options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.alignment import AlignedText
 from pipeline.article import KEPT_ROLES, Edit, Line, Removal, Role
@@ -20,10 +20,12 @@ class Config(Section):
     """The lexicon layer."""
     learned: bool = True
     """The line classifier layer."""
-    min_score: float = 0.6
+    min_score: float = 0.7
     """Probability, summed over the removed roles, from which the line classifier removes a line."""
+    min_sentence_score: float = 0.9
+    """The same for a line that ends like a sentence or a speaker's turn: losing one of those is worse."""
     max_removed_share: float = 0.5
-    """Share of an article's characters; beyond it the learned layer is not trusted, and a warning is given."""
+    """Share of an article's characters, blanks aside; beyond it only rules are trusted, with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,13 @@ class Stripped:
     removals: tuple[Removal, ...]
     edits: tuple[Edit, ...]
     warnings: tuple[str, ...]
+
+
+# A correction changes what is true, so the line classifier may not take it; it looks like the legal lines beside it.
+_CORRECTION = re.compile(r"(?:correction|corrections|clarification|editor.s note|an earlier version)\b", re.IGNORECASE)
+
+
+_SENTENCE = re.compile(r"[.!?…:][\"”’)\]]*$|^[A-Z]{2,}[A-Z .]*: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +74,9 @@ def strip(
     classifier, one for each line, or None where that layer is off.
     """
     warnings: list[str] = []
-    by_rule = [cut for line in lines for cut in _rule_cuts(line, lexicon)] if config.rules else []
+    by_rule = _whole(clean, [cut for line in lines for cut in _rule_cuts(line, lexicon)]) if config.rules else []
     learned = _learned_cuts(lines, predictions, by_rule, config, opens_with_headline) if predictions else []
-    cuts = sorted(by_rule + learned, key=lambda cut: cut.start)
+    cuts = _whole(clean, sorted(by_rule + learned, key=lambda cut: cut.start))
     if _share(cuts, clean.text) > config.max_removed_share:
         warnings.append(f"strip-guard: {_share(cuts, clean.text):.0%} would go; only rules were applied")
         cuts = by_rule
@@ -100,18 +109,22 @@ def _learned_cuts(
     cuts: list[_Cut] = []
     touched = {index for index, line in enumerate(lines) for cut in taken if line.start <= cut.start < line.end}
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
-        if index in touched or (index == 0 and opens_with_headline):
+        if index in touched or (index == 0 and opens_with_headline) or _CORRECTION.match(line.text):
             continue
         removable = {label: score for label, score in prediction.scores.items() if label not in KEPT_ROLES}
         score = sum(removable.values())
-        if score >= config.min_score:
+        if score >= (config.min_sentence_score if _SENTENCE.search(line.text) else config.min_score):
             role = _role(max(removable, key=lambda label: removable[label]))
             cuts.append(_Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts
 
 
 def _share(cuts: Sequence[_Cut], text: str) -> float:
-    return sum(cut.end - cut.start for cut in cuts) / max(len(text), 1)
+    return sum(_ink(text[cut.start : cut.end]) for cut in cuts) / max(_ink(text), 1)
+
+
+def _ink(text: str) -> int:
+    return len("".join(text.split()))
 
 
 def _apply(
@@ -126,18 +139,36 @@ def _apply(
     for cut in cuts:
         raw_start, raw_end = clean.raw_span(cut.start, cut.end)
         removals.append(Removal(cut.role, cut.reason, clean.raw[raw_start:raw_end], raw_start, raw_end))
-    body = clean.replace(sorted([(cut.start, cut.end, "") for cut in cuts] + _gaps(clean.text, cuts)))
+    deleted = sorted([(cut.start, cut.end) for cut in cuts] + _gaps(clean.text, cuts))
+    body = clean.replace([(start, end, "") for start, end in deleted])
     kept: list[Line] = []
     roles: list[Role] = []
     for index, line in enumerate(lines):
-        start, end = (body.clean_span(*clean.raw_span(line.start, line.end)))
-        if not body.text[start:end].strip():
+        start, end = _moved(line.start, deleted), _moved(line.end, deleted)
+        if start == end:
             continue
         kept.append(Line(body.text[start:end], start, end))
         roles.append(_kept_role(index, predictions, opens_with_headline))
     spans = {(removal.raw_start, removal.raw_end) for removal in removals}
     edits = tuple(edit for edit in body.edits if (edit.raw_start, edit.raw_end) not in spans)
     return Stripped(body, tuple(kept), tuple(roles), tuple(removals), edits, warnings)
+
+
+def _whole(clean: AlignedText, cuts: Sequence[_Cut]) -> list[_Cut]:
+    """Widen cuts to whole edits of cleaning, so that every raw character is either removed or kept."""
+    whole: list[_Cut] = []
+    position = 0
+    for cut in cuts:
+        start, end = clean.clean_span(*clean.raw_span(cut.start, cut.end))
+        start = max(start, position)
+        if start < end:
+            whole.append(replace(cut, start=start, end=end))
+            position = end
+    return whole
+
+
+def _moved(offset: int, deleted: Sequence[tuple[int, int]]) -> int:
+    return offset - sum(min(offset, end) - start for start, end in deleted if start < offset)
 
 
 def _kept_role(index: int, predictions: Sequence[Prediction] | None, opens_with_headline: bool) -> Role:
@@ -155,28 +186,22 @@ def _role(label: str) -> Role:
     return next(role for role in ROLES if role == label)
 
 
-def _gaps(text: str, cuts: Sequence[_Cut]) -> list[tuple[int, int, str]]:
-    """Return the blanks to delete so that the text closes over the cuts: of two blanks around one, the stronger stays."""
-    gaps: list[tuple[int, int, str]] = []
+def _gaps(text: str, cuts: Sequence[_Cut]) -> list[tuple[int, int]]:
+    """Return the blanks to delete so that the text closes over the cuts.
+
+    Of the blanks around and between neighbouring cuts the strongest stays; at the borders of the text none does.
+    """
+    gaps: list[tuple[int, int]] = []
     index = 0
     while index < len(cuts):
-        first = cuts[index]
-        last = first
-        while index + 1 < len(cuts) and not text[last.end : cuts[index + 1].start].strip():
-            if last.end < cuts[index + 1].start:
-                gaps.append((last.end, cuts[index + 1].start, ""))
+        blanks = [(len(text[: cuts[index].start].rstrip()), cuts[index].start)]
+        while index + 1 < len(cuts) and not text[cuts[index].end : cuts[index + 1].start].strip():
+            blanks.append((cuts[index].end, cuts[index + 1].start))
             index += 1
-            last = cuts[index]
+        rest = text[cuts[index].end :]
+        blanks.append((cuts[index].end, len(text) - len(rest.lstrip())))
+        if blanks[0][0] > 0 and blanks[-1][1] < len(text):
+            blanks.remove(max(blanks, key=lambda blank: (text.count("\n", *blank), blank[1] - blank[0])))
+        gaps += blanks
         index += 1
-        left = re.search(r"\s*$", text[: first.start])
-        right = re.match(r"\s*", text[last.end :])
-        before = left.group() if left else ""
-        after = right.group() if right else ""
-        at_end = last.end + len(after) == len(text)
-        if at_end or ("\n" in after and "\n" not in before and first.start > 0):
-            gaps.append((first.start - len(before), first.start, ""))
-            if at_end and after:
-                gaps.append((last.end, len(text), ""))
-        elif after and (before or first.start == 0):
-            gaps.append((last.end, last.end + len(after), ""))
     return [gap for gap in gaps if gap[0] < gap[1]]

@@ -38,7 +38,10 @@ class Prediction:
 class Classifier(Protocol):
     """A trained engine; ``labels`` name the columns of its logits."""
 
-    labels: tuple[str, ...]
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the logits' columns."""
+        ...
 
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return unnormalised log-probabilities, shape (len(examples), len(labels))."""

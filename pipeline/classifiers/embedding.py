@@ -96,9 +96,9 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     tokenizer = AutoTokenizer.from_pretrained(folder)
     encoder = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
     vectors = embed(train, encoder, tokenizer, config.max_tokens)
-    model = LogisticRegression(
-        C=config.regularisation, max_iter=2000, class_weight="balanced", random_state=seed
-    ).fit(vectors, [example.label for example in train])
+    model = LogisticRegression(C=config.regularisation, max_iter=2000, class_weight="balanced", random_state=seed).fit(
+        vectors, [example.label for example in train]
+    )
     rows = [labels.index(label) for label in model.classes_]
     weights = np.zeros((len(labels), vectors.shape[1]), dtype=np.float32)
     bias = np.full(len(labels), -30.0, dtype=np.float32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +125,9 @@ def verify(folder: Path) -> tuple[Manifest, str]:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise ModelError(f"no model in {folder} ({MANIFEST} is missing); train with 'make repro' or name another folder")
+        raise ModelError(
+            f"no model in {folder} ({MANIFEST} is missing); train with 'make repro' or name another folder"
+        )
     content = path.read_bytes()
     try:
         manifest = TypeAdapter(Manifest).validate_json(content)
@@ -137,4 +138,7 @@ def verify(folder: Path) -> tuple[Manifest, str]:
             raise ModelError(f"{folder / name} is missing; fetch the model again")
         if (found := file_digest(folder / name)) != expected:
             raise ModelError(f"{folder / name} was altered: sha256 {found}, not {expected}; fetch the model again")
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file != path):
+        if file.relative_to(folder).as_posix() not in manifest.files:
+            raise ModelError(f"{file} is no file of this model; remove it or fetch the model again")
     return manifest, hashlib.sha256(content).hexdigest()

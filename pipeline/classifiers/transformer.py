@@ -181,6 +181,8 @@ def fit(
             optimizers=(_optimizer(network, config), None),
         )
         trainer.train()
+        # Takes training's autocast off again: calibration sees the precision that inference will have.
+        trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
     return TransformerClassifier(tuple(labels), network, tokenizer, config.max_tokens)
 
 
@@ -237,7 +239,9 @@ def _dataset(
     gold = gold_indices(examples, labels)
     found = windows(examples, tokenizer, max_tokens)
     if first_only:
-        found = [window for number, window in enumerate(found) if number == 0 or found[number - 1].example != window.example]
+        found = [
+            window for number, window in enumerate(found) if number == 0 or found[number - 1].example != window.example
+        ]
     share = 1 / np.bincount([window.example for window in found], minlength=len(examples)).clip(min=1)
     return Dataset.from_list(
         [

@@ -15,7 +15,7 @@ from pipeline.classifiers.contract import Example
 BATCH = 32  # windows of one inference batch
 
 # Typographic and straight quotes say the same; the fold keeps the length, so offsets stay true.
-_FOLD = str.maketrans("“”„«»‘’‚–—", "\"\"\"\"\"'''--")
+_FOLD = str.maketrans("“”„«»‘’‚–—", '"""""\'\'\'--')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,7 @@ class Window:
         return len(self.tokens["input_ids"])
 
 
-def windows(
-    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_tokens: int
-) -> list[Window]:
+def windows(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Window]:
     """Tokenize examples into as many windows as they need; a second segment stands in every window."""
     pairs = [example.pair or "" for example in examples]
     encoded = tokenizer(

@@ -22,6 +22,10 @@ def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: 
         if not path.is_file():
             raise ConfigError(f"no {path}; run 'make repro' first")
     evaluation = next(read_jsonl(scores, Evaluation))
-    page = evaluation_report(evaluation, annotations=list(read_jsonl(annotations, Annotation)), example_id=example_id)
+    found = list(read_jsonl(annotations, Annotation))
+    example = next((annotation.id for annotation in found if annotation.id == example_id), found[0].id)
+    page = evaluation_report(
+        evaluation, annotations=found, example_id=example, configuration=found[0].provenance.config
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")

@@ -21,7 +21,7 @@ def run(config: Config, *, collected: Path, split: Path, models: Path, output: P
     """Write the annotations of the test articles; return their counts."""
     splits = read_split(split)
     articles = [item for item in read_jsonl(collected / ARTICLES, Article) if splits[item.id] == "test"]
-    annotator = Annotator(models)
+    annotator = Annotator(models, strip_config=config.strip, min_scores=config.min_scores)
     annotations = [
         annotation
         for begin in range(0, len(articles), config.batch_articles)

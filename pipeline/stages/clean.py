@@ -15,7 +15,7 @@ class Config(Section):
     """Cleaning has nothing to set: inference must repeat it exactly on texts that nobody configured."""
 
 
-def run(config: Config, *, collected: Path, output: Path) -> dict[str, float]:
+def run(_config: Config, *, collected: Path, output: Path) -> dict[str, float]:
     """Write the clean articles; return how much cleaning changed."""
     edits = characters = 0
     cleaned: list[CleanArticle] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,16 @@ from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.cleaning import lines
 from pipeline.config import Section
-from pipeline.corpus import ARTICLES, CleanArticle, LabelledArticle, read_gold, read_labelled, read_split, roles_of_lines
+from pipeline.corpus import (
+    ARTICLES,
+    SPLITS,
+    CleanArticle,
+    LabelledArticle,
+    read_gold,
+    read_labelled,
+    read_split,
+    roles_of_lines,
+)
 from pipeline.evaluation import Evaluation, StripEvaluation, TaskEvaluation
 from pipeline.records import read_jsonl, write_jsonl
 from pipeline.seeds import GoldArticle
@@ -80,7 +90,12 @@ def run(
     strip = _strip(store.load(models / "boilerplate"), clean_test, gold, seed=config.seed)
     tasks: list[TaskEvaluation] = []
     cases: list[ScoredCase] = []
-    for task in (_line_task(clean_test, gold), _topic_task(train, test, models), _stance_task(train, test), _claims_task(train, test)):
+    for task in (
+        _line_task(clean_test, gold),
+        _topic_task(train, test, models),
+        _stance_task(train, test),
+        _claims_task(train, test),
+    ):
         model = store.load(models / task.name)
         predictions = model.predict(task.test)
         tasks.append(_evaluate(task, model, predictions, compared, config.seed))
@@ -91,7 +106,8 @@ def run(
             tasks.append(_article_stance(task, model, predictions, test, models, config.seed))
 
     write_jsonl(output / PREDICTIONS, cases)
-    whole = Evaluation({"train": len(train), "test": len(test)}, strip, tuple(tasks))
+    counts = Counter(splits.values())
+    whole = Evaluation({name: counts[name] for name in SPLITS}, strip, tuple(tasks))
     write_jsonl(output / EVALUATION, [whole])
     return _headline(whole)
 

@@ -42,7 +42,9 @@ def run(config: Config, *, cleaned: Path, collected: Path, output: Path) -> dict
     assignment = {identity: places[outlet] for identity, outlet in sorted(outlets.items())}
     counts = Counter(assignment.values())
     if empty := [name for name in SPLITS if not counts[name]]:
-        raise ConfigError(f"split leaves {' and '.join(empty)} empty with {len(groups)} groups; change split.salt or pin an outlet")
+        raise ConfigError(
+            f"split leaves {' and '.join(empty)} empty with {len(groups)} groups; change split.salt or pin an outlet"
+        )
     output.mkdir(parents=True, exist_ok=True)
     (output / ASSIGNMENT).write_text(json.dumps(assignment, indent=0) + "\n", encoding="utf-8")
     test_topics = {gold[identity].topic for identity, name in assignment.items() if name == "test"}

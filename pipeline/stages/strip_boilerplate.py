@@ -52,10 +52,11 @@ def _label(body: Body, gold: GoldArticle, min_overlap: float) -> LabelledArticle
     sentences: list[LabelledSentence] = []
     for sentence, in_body in zip(body.sentences, body.in_body, strict=True):
         segment = _covering(gold, sentence.raw_start, sentence.raw_end, min_overlap)
-        mentions: list[LabelledMention] = []
-        for stance in segment.stances if segment else ():
-            if found := targets[stance.target].pattern.search(sentence.text):
-                mentions.append(LabelledMention(stance.target, *found.span(), stance.label))
+        mentions = [
+            LabelledMention(stance.target, *found.span(), stance.label)
+            for stance in (segment.stances if segment else ())
+            if (found := targets[stance.target].pattern.search(sentence.text))
+        ]
         sentences.append(
             LabelledSentence(
                 text=sentence.text,

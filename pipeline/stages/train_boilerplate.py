@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline import metrics
-from pipeline.article import ROLES, Line
+from pipeline.article import KEPT_ROLES, ROLES, Line
 from pipeline.boilerplate import lines as line_examples
 from pipeline.boilerplate import rules
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.classifiers import linear, store
 from pipeline.classifiers.calibration import fit_temperature
-from pipeline.classifiers.linear import Config as LinearConfig
 from pipeline.classifiers.contract import Example, gold_indices
+from pipeline.classifiers.linear import Config as LinearConfig
 from pipeline.cleaning import lines
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, CleanArticle, Split, read_gold, read_split, roles_of_lines
@@ -30,10 +31,9 @@ class Config(Section):
     """Layers and thresholds of stripping: they travel with the model, so that every user of it strips alike."""
 
 
-def run(
-    config: Config, *, cleaned: Path, collected: Path, split: Path, lexicon: Path, model: Path
-) -> dict[str, float]:
+def run(config: Config, *, cleaned: Path, collected: Path, split: Path, lexicon: Path, model: Path) -> dict[str, float]:
     """Write the model folder; return the line classifier's dev scores."""
+    files = rules.load(lexicon).files  # a broken one should stop the run here, not at inference
     gold = read_gold(collected)
     splits = read_split(split)
     articles = list(read_jsonl(cleaned / ARTICLES, CleanArticle))
@@ -47,7 +47,6 @@ def run(
     logits = classifier.logits(dev)
     guessed = [ROLES[index] for index in logits.argmax(axis=1)]
     scores = metrics.classification([example.label or "" for example in dev], guessed, ROLES)
-    files = rules.load(lexicon).files
     store.save(
         model,
         classifier,
@@ -64,14 +63,33 @@ def run(
 
 
 def _examples(item: CleanArticle, gold: GoldArticle) -> Iterator[Example]:
-    """Yield an article's lines as inference may meet them: as read, and without or with an unexpected headline."""
+    """Yield an article's lines as they stand, with half of the residue gone, and with all of it gone.
+
+    Most real texts have little residue, ours have much: without the thinned copies, the classifier would learn that
+    the last lines are never body. Records carry their headline apart, so the thinned copies go without it.
+    """
     aligned = item.aligned()
     found = lines(item.text)
     roles = roles_of_lines(gold, [aligned.raw_span(line.start, line.end) for line in found])
     yield from _labelled(found, roles, item.article.id, opens_with_headline=item.article.opens_with_headline)
-    if item.article.opens_with_headline:
-        yield from _labelled(found, roles, item.article.id, opens_with_headline=False)
-        yield from _labelled(found[1:], roles[1:], item.article.id, opens_with_headline=False)
+    for keeps in (_every_other, _never):
+        kept = [
+            (line, role)
+            for line, role in zip(found, roles, strict=True)
+            if role != "headline" and (role in KEPT_ROLES or keeps(line.text))
+        ]
+        yield from _labelled(
+            [line for line, _ in kept], [role for _, role in kept], item.article.id, opens_with_headline=False
+        )
+
+
+def _every_other(text: str) -> bool:
+    # By content, not by chance: the same line is dropped in every run and wherever an outlet repeats it.
+    return hashlib.sha256(text.encode()).digest()[0] % 2 == 0
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 def _labelled(

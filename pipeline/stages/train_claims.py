@@ -24,9 +24,7 @@ def run(config: Config, *, stripped: Path, split: Path, model: Path, compared: P
     splits = read_split(split)
 
     def of(wanted: Split) -> list[Example]:
-        return [
-            example for article in read_labelled(stripped, splits, wanted) for example in claims.examples(article)
-        ]
+        return [example for article in read_labelled(stripped, splits, wanted) for example in claims.examples(article)]
 
     data = {"stripped": tree_digest(stripped), "split": tree_digest(split)}
     chosen, scores = training.train_all(

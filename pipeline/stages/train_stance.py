@@ -22,9 +22,7 @@ class Config(training.Config):
     engine: Engine = "transformer"
 
 
-def run(
-    config: Config, *, stripped: Path, split: Path, targets: Path, model: Path, compared: Path
-) -> dict[str, float]:
+def run(config: Config, *, stripped: Path, split: Path, targets: Path, model: Path, compared: Path) -> dict[str, float]:
     """Write the model folder with targets and aggregation, and one for each compared engine; return dev scores."""
     load_targets(targets)  # a broken file should stop the run here, not at inference
     splits = read_split(split)
@@ -42,9 +40,7 @@ def run(
     return scores
 
 
-def _articles(
-    articles: Sequence[LabelledArticle], grouped: stance.Grouped
-) -> list[tuple[Sequence[Prediction], str]]:
+def _articles(articles: Sequence[LabelledArticle], grouped: stance.Grouped) -> list[tuple[Sequence[Prediction], str]]:
     return [
         (grouped[article.id, target.name], target.label)
         for article in articles

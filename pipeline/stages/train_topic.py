@@ -18,9 +18,7 @@ class Config(training.Config):
     engine: Engine = "embedding"
 
 
-def run(
-    config: Config, *, stripped: Path, split: Path, topics: Path, model: Path, compared: Path
-) -> dict[str, float]:
+def run(config: Config, *, stripped: Path, split: Path, topics: Path, model: Path, compared: Path) -> dict[str, float]:
     """Write the model folder, and one for each compared engine; return their dev scores."""
     splits = read_split(split)
 

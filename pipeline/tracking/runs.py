@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,10 @@ _SIGNATURES = {
     ),
     "claims": (Schema([_TEXT]), _PREDICTION, {"text": "The bridge cost $14 million."}),
 }
-_REQUIREMENTS = ("torch", "transformers", "scikit-learn", "skops", "safetensors", "sentencex", "ftfy", "google-re2",
-                 "pydantic", "pyyaml", "datasets", "scipy", "numpy", "pandas", "tqdm", "accelerate", "mlflow")  # fmt: skip
+_REQUIREMENTS = (
+    "accelerate", "datasets", "ftfy", "google-re2", "mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors",
+    "scikit-learn", "scipy", "sentencex", "skops", "torch", "tqdm", "transformers",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,7 @@ def _log(run: StageRun) -> None:
     params = _flat(run.config) | {f"input.{name}": tree_digest(path) for name, path in run.inputs.items()}
     client.log_batch(
         identity,
-        metrics=[
-            Metric(name, float(value), end, 0) for name, value in {**run.metrics, "seconds": run.seconds}.items()
-        ],
+        metrics=[Metric(name, float(value), end, 0) for name, value in {**run.metrics, "seconds": run.seconds}.items()],
         params=[Param(name, value[:_MAX_PARAM]) for name, value in params.items()],
         tags=[RunTag(f"newsfacts.output.{name}", tree_digest(path)) for name, path in run.outputs.items()],
     )
@@ -106,7 +107,9 @@ def _log_model(identity: str, folder: Path) -> None:
     task = verify_model(folder)[0].task
     inputs, outputs, example = _SIGNATURES[task]
     package = Path(pipeline.__file__).parent
-    with mlflow.start_run(run_id=identity, log_system_metrics=False):
+    with mlflow.start_run(run_id=identity, log_system_metrics=False), warnings.catch_warnings():
+        # Hints on predict would replace the signature that we give; MLflow asks for them all the same.
+        warnings.filterwarnings("ignore", message=".*[Aa]dd type hints.*")
         mlflow.pyfunc.log_model(
             name=task,
             python_model=str(package / "tracking" / "served_model.py"),

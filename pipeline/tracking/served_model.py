@@ -16,23 +16,22 @@ from pipeline.classifiers import store
 from pipeline.predicting import TASKS, Predictor
 
 
-class ServedModel(PythonModel):  # type: ignore[misc]
+class ServedModel(PythonModel):
     """Predicts a data frame of records, one row each."""
 
     def load_context(self, context: Any) -> None:
         """Load the model folder that was logged as the artifact ``model``."""
         folder = Path(context.artifacts["model"])
-        task = store.verify(folder)[0].task
-        self._predictor = next((Predictor(folder, known) for known in TASKS if known == task), None)
-        self._stripper = Stripper(store.load(folder)) if self._predictor is None else None
+        named = store.verify(folder)[0].task
+        task = next((known for known in TASKS if known == named), None)
+        self._model = Predictor(folder, task) if task else Stripper(store.load(folder))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # hints would replace the signature
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002  # MLflow would take hints for the signature
         """Return label, score and abstained for each row; for boilerplate, the stripped text and what was removed."""
         records = model_input.to_dict("records")
-        if self._stripper is not None:
-            return _stripped(self._stripper, [str(record["text"]) for record in records])
-        groups = [self._predictor.examples(_present(record)) for record in records]
-        predictions = self._predictor.predict(groups)
+        if isinstance(self._model, Stripper):
+            return _stripped(self._model, [str(record["text"]) for record in records])
+        predictions = self._model.predict([self._model.examples(_present(record)) for record in records])
         return pd.DataFrame(
             {
                 "label": [prediction.label for prediction in predictions],

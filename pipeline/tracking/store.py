@@ -11,6 +11,7 @@ from pathlib import Path
 # Set before mlflow is imported: a dead server is to be noticed in seconds.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 from filelock import FileLock
@@ -40,7 +41,7 @@ def check() -> None:
     address = uri()
     if address.startswith(("http://", "https://")):
         try:
-            urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_TIMEOUT).close()
+            urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_TIMEOUT).close()  # noqa: S310
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise ConfigError(
                 f"the tracking server at {address} does not answer ({getattr(error, 'reason', error)}); "

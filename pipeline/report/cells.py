@@ -1,0 +1,39 @@
+"""Markdown that shows exactly the text and numbers it is given: cells, quotations, tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+MISSING = "–"
+_MAX_QUOTE = 200  # characters of an article quoted in a cell
+_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+# Controls make a text file binary for other tools, and bidirectional ones turn round the rest of the row.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def cell(text: str) -> str:
+    """Return text as one line of Markdown that shows as that text, inside a table too.
+
+    Runs of white space become one space, control characters U+FFFD.
+    """
+    visible = _CONTROL.sub("\ufffd", " ".join(text.split()))
+    return _SPECIAL.sub(lambda found: _ENTITIES.get(found.group(), f"\\{found.group()}"), visible)
+
+
+def quote(text: str) -> str:
+    """Return a cell with the first 200 characters of text."""
+    shown = " ".join(text.split())
+    return cell(shown if len(shown) <= _MAX_QUOTE else f"{shown[: _MAX_QUOTE - 1].rstrip()}…")
+
+
+def number(value: float | None) -> str:
+    """Return a score to 3 decimals, or a dash where there is none."""
+    return MISSING if value is None else f"{value:.3f}"
+
+
+def table(header: Sequence[str], alignments: str, rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of cells; ``alignments`` has one letter for each column, l or r."""
+    rules = ["---" if letter == "l" else "---:" for letter in alignments]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rules, *rows))

@@ -1,0 +1,186 @@
+"""An evaluation, with one worked example, as Markdown for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.article import Annotation
+from pipeline.evaluation import SMALL, Evaluation, Scores, StripEvaluation, TaskEvaluation
+from pipeline.metrics import Classification, Interval, LabelScores
+from pipeline.report.cells import MISSING, cell, number, table
+from pipeline.report.worked_example import worked_example
+
+MAJORITY = "majority"
+_FEW = "few cases"
+_MAX_MATRIX = 5  # labels; a larger confusion matrix is unreadable, so its confusions are listed
+_NOTES = f"""\
+Macro-F1 averages the F1 of the labels that occur, as gold label or as prediction. In parentheses: a 95 % interval
+from a bootstrap that resamples whole articles. ECE: expected calibration error, 0 is best. Coverage: the share of
+cases on which the model does not abstain. The majority baseline always answers the most frequent training label.
+Fewer than {SMALL} cases say little; they are marked “{_FEW}”."""
+
+
+def evaluation_report(
+    evaluation: Evaluation,
+    *,
+    annotations: Sequence[Annotation],
+    example_id: str | None,
+    configuration: str | None = None,
+    title: str = "Evaluation",
+    introduction: Sequence[str] = (),
+) -> str:
+    """Return the evaluation as Markdown; equal arguments give equal text, whatever the time and the machine.
+
+    Args:
+        evaluation: the scores.
+        annotations: where the worked example is looked up.
+        example_id: the article of the worked example; None leaves the section out.
+        configuration: digest of the configuration that trained the models.
+        title: the heading.
+        introduction: paragraphs below the heading, in Markdown.
+    """
+    blocks = [f"# {cell(title)}", *introduction, *_data(evaluation, configuration), *_summary(evaluation.tasks)]
+    blocks += _boilerplate(evaluation.strip)
+    for task in evaluation.tasks:
+        blocks += _task(task)
+    if example_id is not None:
+        blocks += worked_example(annotations, example_id)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _data(evaluation: Evaluation, configuration: str | None) -> list[str]:
+    blocks = [
+        "## Data",
+        "Every engine was trained on the training articles; every score below is of the test articles.",
+        table(["Split", "Articles"], "lr", [(cell(name), str(count)) for name, count in evaluation.cases.items()]),
+    ]
+    if configuration is not None:
+        blocks.append(f"Configuration: {cell(configuration)}")
+    return blocks
+
+
+def _summary(tasks: Sequence[TaskEvaluation]) -> list[str]:
+    header = ["Task", "Unit", "Engine", "Cases", "Accuracy", "Macro-F1", "ECE", "Coverage"]
+    header += ["Compared engines’ macro-F1", "Majority’s macro-F1"]
+    return ["## Summary", _NOTES, table(header, "lllrrrrrll", [_summary_row(task) for task in tasks])]
+
+
+def _summary_row(task: TaskEvaluation) -> list[str]:
+    model, found = task.model, task.model.classification
+    engines = [f"{cell(other.name)} {_macro_f1(other)}" for other in task.compared if other.name != MAJORITY]
+    majority = [_macro_f1(other) for other in task.compared if other.name == MAJORITY]
+    return [
+        cell(task.task),
+        cell(task.unit),
+        cell(model.name),
+        _cases(found.cases),
+        number(found.accuracy),
+        _macro_f1(model),
+        number(model.calibration_error),
+        number(model.coverage),
+        "; ".join(engines) or MISSING,
+        "; ".join(majority) or MISSING,
+    ]
+
+
+def _boilerplate(strip: StripEvaluation) -> list[str]:
+    header = ["Lines", "Precision", "Recall", "F1", "Body text lost", "Warnings"]
+    row = [
+        _cases(strip.lines),
+        number(strip.precision),
+        number(strip.recall),
+        _scored(strip.f1, strip.f1_interval),
+        f"{100 * strip.body_lost:.2f} %",
+        str(strip.warnings),
+    ]
+    meaning = (
+        "Lines removed against lines that are boilerplate in the gold data. Body text lost: the share of the gold "
+        "body's characters that went with them. Warnings: how often a guard held the stripping back."
+    )
+    return ["## Boilerplate removal", meaning, table(header, "rrrrrr", [row])]
+
+
+def _task(task: TaskEvaluation) -> list[str]:
+    found = task.model.classification
+    blocks = [f"## Task: {cell(task.task)}", _sentence(task), "### Labels", _labels(found), "### Confusions"]
+    blocks.append(_matrix(found) if len(found.labels) <= _MAX_MATRIX else _confusions(found))
+    if task.slices:
+        blocks += ["### Slices", _slices(task)]
+    return blocks
+
+
+def _sentence(task: TaskEvaluation) -> str:
+    model, found = task.model, task.model.classification
+    sentence = f"Engine {cell(model.name)} on {_cases(found.cases)} {cell(task.unit)}: accuracy "
+    sentence += _scored(found.accuracy, found.accuracy_interval)
+    if model.coverage is not None and model.covered_accuracy is not None:
+        sentence += f"; where it does not abstain ({number(model.coverage)}), {number(model.covered_accuracy)}"
+    return f"{sentence}."
+
+
+def _labels(found: Classification) -> str:
+    guessed = [sum(row[column] for row in found.confusion) for column in range(len(found.labels))]
+    rows = [_label_row(scores, count) for scores, count in zip(found.labels, guessed, strict=True)]
+    return table(["Label", "Precision", "Recall", "F1", "Support"], "lrrrr", rows)
+
+
+def _label_row(scores: LabelScores, guessed: int) -> list[str]:
+    # A label that nobody gave has no score: 0.000 would read as a failure, and macro-F1 leaves it out as well.
+    occurs = scores.support + guessed > 0
+    return [
+        cell(scores.label),
+        number(scores.precision if guessed else None),
+        number(scores.recall if scores.support else None),
+        _scored(scores.f1, scores.f1_interval) if occurs else MISSING,
+        str(scores.support),
+    ]
+
+
+def _matrix(found: Classification) -> str:
+    labels = [cell(scores.label) for scores in found.labels]
+    rows = [[label, *map(str, counts)] for label, counts in zip(labels, found.confusion, strict=True)]
+    return table(["Gold ↓ predicted →", *labels], "l" + "r" * len(labels), rows)
+
+
+def _confusions(found: Classification) -> str:
+    """Return the wrong answers as a table, the most frequent first."""
+    labels = [cell(scores.label) for scores in found.labels]
+    wrong = [
+        (count, gold, guess)
+        for gold, counts in enumerate(found.confusion)
+        for guess, count in enumerate(counts)
+        if count and gold != guess
+    ]
+    if not wrong:
+        return "None: every case was answered rightly."
+    rows = [
+        (labels[gold], labels[guess], str(count))
+        for count, gold, guess in sorted(wrong, key=lambda item: (-item[0], item[1], item[2]))
+    ]
+    return table(["Gold", "Predicted", "Cases"], "llr", rows)
+
+
+def _slices(task: TaskEvaluation) -> str:
+    rows = [
+        (
+            cell(name),
+            _cases(scores.classification.cases),
+            number(scores.classification.accuracy),
+            _macro_f1(scores),
+            number(scores.coverage),
+        )
+        for name, scores in task.slices.items()
+    ]
+    return table(["Slice", "Cases", "Accuracy", "Macro-F1", "Coverage"], "lrrrr", rows)
+
+
+def _cases(count: int) -> str:
+    return f"{count} ({_FEW})" if count < SMALL else str(count)
+
+
+def _macro_f1(scores: Scores) -> str:
+    return _scored(scores.classification.macro_f1, scores.classification.macro_f1_interval)
+
+
+def _scored(value: float, interval: Interval | None) -> str:
+    return f"{number(value)} ({number(interval.low)}–{number(interval.high)})" if interval else number(value)

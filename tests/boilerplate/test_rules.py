@@ -1,0 +1,120 @@
+"""The lexicon: every rule matches its examples, spares its counterexamples, and a broken file is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.boilerplate import rules
+from pipeline.boilerplate.rules import Hit, Lexicon, Rule
+from pipeline.errors import ConfigError
+
+LEXICON = rules.load(Path(__file__).parents[2] / "configs" / "boilerplate")
+MATCHES = [pytest.param(rule, text, id=f"{rule.id}: {text[:40]}") for rule in LEXICON.rules for text in rule.match]
+SPANS = [
+    pytest.param(rule, text, id=f"{rule.id}: {text[:40]}")
+    for rule in LEXICON.rules
+    for text in rule.match
+    if rule.scope == "span"
+]
+KEEPS = [pytest.param(text, id=f"{rule.id}: {text[:40]}") for rule in LEXICON.rules for text in rule.keep]
+
+
+def hits_of(rule: Rule, text: str) -> list[Hit]:
+    return [hit for hit in LEXICON.hits(text) if hit.rule == rule]
+
+
+@pytest.mark.parametrize(("rule", "text"), MATCHES)
+def test_a_rule_matches_its_examples(rule: Rule, text: str) -> None:
+    hits = hits_of(rule, text)
+    assert hits
+    if rule.scope == "line":
+        assert [(hit.start, hit.end) for hit in hits] == [(0, len(text))]
+
+
+@pytest.mark.parametrize(("rule", "text"), SPANS)
+def test_a_span_rule_cuts_no_word_in_two(rule: Rule, text: str) -> None:
+    for hit in hits_of(rule, text):
+        assert not (text[hit.start - 1 : hit.start].isalnum() and text[hit.start].isalnum()), text[hit.start : hit.end]
+        assert not (text[hit.end - 1].isalnum() and text[hit.end : hit.end + 1].isalnum()), text[hit.start : hit.end]
+
+
+@pytest.mark.parametrize(("rule", "text"), SPANS)
+def test_a_span_rule_leaves_nothing_behind_that_a_rule_would_take(rule: Rule, text: str) -> None:
+    for hit in reversed(hits_of(rule, text)):
+        text = text[: hit.start].rstrip() + text[hit.end :]
+    assert [text[hit.start : hit.end] for hit in LEXICON.hits(text)] == []
+
+
+@pytest.mark.parametrize("text", KEEPS)
+def test_no_rule_matches_what_a_rule_keeps(text: str) -> None:
+    assert [hit.rule.id for hit in LEXICON.hits(text)] == []
+
+
+@given(st.text(max_size=80))
+def test_any_line_is_searched_and_hits_lie_within_it(line: str) -> None:
+    for hit in LEXICON.hits(line):
+        assert 0 <= hit.start < hit.end <= len(line)
+
+
+def test_offsets_count_characters_not_bytes(lexicon: Lexicon) -> None:
+    line = "📣 Žižek — [READ: Nové zprávy] “ok”"
+    [hit] = lexicon.hits(line)
+    assert line[hit.start : hit.end] == "[READ: Nové zprávy]"
+
+
+def test_a_span_rule_takes_its_group_or_else_the_whole_match(lexicon: Lexicon) -> None:
+    line = "One (READ: two) three [READ: four] five"
+    assert [line[hit.start : hit.end] for hit in lexicon.hits(line)] == ["READ: two", "[READ: four]"]
+
+
+def test_a_line_rule_leaves_a_longer_line_alone(lexicon: Lexicon) -> None:
+    line = "Follow us " + "x" * 390
+    assert len(line) == lexicon.rules[0].max_chars
+    assert [hit.rule.id for hit in lexicon.hits(line)] == ["follow"]
+    assert list(lexicon.hits(line + "x")) == []
+
+
+RULE = "{id: a, role: promo, scope: line, pattern: x, match: [x], keep: [y]}"
+
+
+def written(folder: Path, **files: str) -> Path:
+    for name, content in files.items():
+        (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
+    return folder
+
+
+def test_a_folder_is_read_in_the_order_of_its_files_with_their_bytes(tmp_path: Path) -> None:
+    written(tmp_path, uk=f"language: uk\nrules: [{RULE}]", en=f"language: en\nrules: [{RULE.replace('id: a', 'id: b')}]")
+    lexicon = rules.load(tmp_path)
+    assert [rule.id for rule in lexicon.rules] == ["b", "a"]
+    assert lexicon.files == {name: (tmp_path / name).read_bytes() for name in ("en.yaml", "uk.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("pattern: x", "pattern: '(x'", r"en\.yaml: pattern of 'a' is not RE2"),
+        ("pattern: x", "pattern: '(?=x)'", r"en\.yaml: pattern of 'a' is not RE2"),
+        ("role: promo", "role: body", r"en\.yaml: rule 'a' removes 'body', a kept role"),
+        ("role: promo", "role: advert", r"en\.yaml\.rules\.0\.role"),
+        ("scope: line", "scope: page", r"en\.yaml\.rules\.0\.scope"),
+        ("scope: line", "scop: line", r"en\.yaml\.rules\.0\.scop: unknown key; did you mean 'scope'\?"),
+        ("id: a", "id: A b", r"en\.yaml\.rules\.0\.id"),
+        ("match: [x]", "match: []", r"en\.yaml\.rules\.0\.match"),
+        ("keep: [y]", "keep: []", r"en\.yaml\.rules\.0\.keep"),
+        (RULE, f"{RULE}, {RULE}", r"en\.yaml: rule id 'a' occurs twice"),
+        (f"[{RULE}]", "[]", "no rules in"),
+    ],
+)
+def test_a_broken_rule_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        rules.load(written(tmp_path, en=f"language: en\nrules: [{RULE}]".replace(old, new)))
+
+
+def test_a_folder_without_rules_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no rules in"):
+        rules.load(tmp_path)

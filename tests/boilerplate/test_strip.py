@@ -1,0 +1,205 @@
+"""Stripping: what goes is explained, what stays is untouched, and no article is ever emptied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.article import Removal
+from pipeline.boilerplate.rules import Lexicon, Rule
+from pipeline.boilerplate.strip import Config, Stripped, strip
+from pipeline.classifiers.contract import Prediction
+from pipeline.cleaning import clean, lines
+
+BODY = "The council voted on Tuesday to close the harbour bridge for repairs, officials said."
+PIECES = (BODY, "Follow us on Example", "[READ: More rain]", "(READ: more)", "She left.", "x", " ", "\n", "\n\n", "\r\n", "\xa0",
+          "&nbsp;", "&amp;", "\u200b", "\ufeff", "\xad", "â€œâ€¦", "Ã©Ã©\xa0", "''", "&#10;")  # fmt: skip
+
+
+def stripped(
+    raw: str,
+    lexicon: Lexicon,
+    removable: Sequence[float] | None = None,
+    *,
+    config: Config | None = None,
+    headline: bool = False,
+) -> Stripped:
+    """Strip a raw text; ``removable`` gives each line's probability of being a promo."""
+    cleaned = clean(raw)
+    predictions = None
+    if removable is not None:
+        scores = ({"promo": score, "body": 1 - score} for score in removable)
+        predictions = [Prediction(max(of, key=lambda label: of[label]), max(of.values()), of, False) for of in scores]
+    return strip(
+        cleaned, lines(cleaned.text), predictions, lexicon, config or Config(), opens_with_headline=headline
+    )
+
+
+@st.composite
+def articles(draw: st.DrawFn) -> tuple[str, list[float]]:
+    """Draw a raw text with one score for each of its clean lines."""
+    raw = "".join(draw(st.lists(st.sampled_from(PIECES), max_size=14)))
+    count = len(lines(clean(raw).text))
+    return raw, draw(st.lists(st.sampled_from([0.1, 0.9]), min_size=count, max_size=count))
+
+
+@given(articles(), st.booleans(), st.sampled_from([0.5, 0.9]))
+def test_removals_edits_and_kept_characters_tile_the_raw_text(
+    lexicon: Lexicon, article: tuple[str, list[float]], headline: bool, share: float
+) -> None:
+    raw, removable = article
+    found = stripped(raw, lexicon, removable, config=Config(max_removed_share=share), headline=headline)
+    gone = [(removal.raw_start, removal.raw_end, "") for removal in found.removals]
+    changed = [(edit.raw_start, edit.raw_end, found.body.text[edit.start : edit.end]) for edit in found.edits]
+    rebuilt = ""
+    position = 0
+    for start, end, new in sorted(gone + changed, key=lambda span: span[:2]):
+        assert position <= start <= end
+        rebuilt += raw[position:start] + new
+        position = end
+    assert rebuilt + raw[position:] == found.body.text
+    assert all(removal.text == raw[removal.raw_start : removal.raw_end] != "" for removal in found.removals)
+
+
+@given(articles(), st.booleans())
+def test_no_article_is_emptied(lexicon: Lexicon, article: tuple[str, list[float]], headline: bool) -> None:
+    raw, removable = article
+    assert bool(stripped(raw, lexicon, removable, headline=headline).body.text) == bool(clean(raw).text)
+
+
+@given(articles())
+def test_what_stays_is_clean_and_its_lines_are_found_in_it(lexicon: Lexicon, article: tuple[str, list[float]]) -> None:
+    raw, removable = article
+    found = stripped(raw, lexicon, removable)
+    text = found.body.text
+    assert text == text.strip()
+    assert not {"  ", " \n", "\n ", "\n\n\n"} & {text[place : place + size] for size in (2, 3) for place in range(len(text))}
+    assert [text[line.start : line.end] for line in found.lines] == [line.text for line in found.lines]
+    assert "\n".join(line.text for line in found.lines) == text.replace("\n\n", "\n")
+    assert len(found.roles) == len(found.lines)
+
+
+@given(articles())
+def test_with_both_layers_off_nothing_changes(lexicon: Lexicon, article: tuple[str, list[float]]) -> None:
+    raw, _ = article
+    found = stripped(raw, lexicon, None, config=Config(rules=False, learned=False))
+    assert found.body == clean(raw)
+    assert found.removals == ()
+    assert found.edits == found.body.edits
+
+
+def test_a_rule_takes_its_line_and_says_so(lexicon: Lexicon) -> None:
+    raw = f"{BODY}\n\n  Follow&nbsp;us on Example\n\n{BODY}"
+    found = stripped(raw, lexicon)
+    assert found.body.text == f"{BODY}\n\n{BODY}"
+    [removal] = found.removals
+    assert (removal.role, removal.reason, removal.text) == ("promo", "rule:follow", "Follow&nbsp;us on Example")
+    assert found.warnings == ()
+
+
+def test_a_span_rule_takes_its_span_out_of_a_line(lexicon: Lexicon) -> None:
+    raw = "It rained. [READ: More rain] It stopped."
+    found = stripped(raw, lexicon)
+    assert found.body.text == "It rained. It stopped."
+    assert found.removals == (Removal("related", "rule:read-more", "[READ: More rain]", 11, 28),)
+    assert [line.text for line in found.lines] == ["It rained. It stopped."]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (f"A.\n[READ: More]\n\n{BODY}", f"A.\n\n{BODY}"),
+        (f"A.\n\n[READ: More]\n{BODY}", f"A.\n\n{BODY}"),
+        (f"A. [READ: More]\n{BODY}", f"A.\n{BODY}"),
+        (f"A.\n[READ: More] {BODY}", f"A.\n{BODY}"),
+        (f"A. [READ: One]\n\n[READ: Two] {BODY}", f"A.\n\n{BODY}"),
+        (f"A. [READ: One] [READ: Two] {BODY}", f"A. {BODY}"),
+        (f"[READ: More]\n\n{BODY}", BODY),
+        (f"{BODY}\n\n[READ: More]", BODY),
+        (f"{BODY}[READ: More] B.", f"{BODY} B."),
+    ],
+)
+def test_the_text_closes_over_a_gap_with_the_stronger_of_the_blanks(lexicon: Lexicon, raw: str, expected: str) -> None:
+    assert stripped(raw, lexicon).body.text == expected
+
+
+def test_the_line_classifier_takes_a_line_from_its_threshold_on(lexicon: Lexicon) -> None:
+    raw = f"{BODY}\nOur channel\nOur other channel\n{BODY}"
+    found = stripped(raw, lexicon, [0.1, 0.6, 0.59, 0.1], config=Config(min_score=0.6))
+    assert found.body.text == f"{BODY}\nOur other channel\n{BODY}"
+    assert [(removal.role, removal.reason, removal.text) for removal in found.removals] == [
+        ("promo", "model:0.60", "Our channel")
+    ]
+
+
+def test_the_probabilities_of_all_removed_roles_count_together(lexicon: Lexicon) -> None:
+    cleaned = clean(f"{BODY}\nShare or follow")
+    kept = Prediction("body", 0.9, {"body": 0.9, "promo": 0.1}, False)
+    split = Prediction("body", 0.35, {"body": 0.35, "promo": 0.31, "share": 0.34}, False)
+    found = strip(cleaned, lines(cleaned.text), [kept, split], lexicon, Config(), opens_with_headline=False)
+    assert [(removal.role, removal.reason) for removal in found.removals] == [("share", "model:0.65")]
+
+
+def test_the_line_classifier_does_not_judge_what_a_rule_has_touched(lexicon: Lexicon) -> None:
+    found = stripped(f"{BODY} [READ: More]\n{BODY}", lexicon, [0.9, 0.1])
+    assert found.body.text == f"{BODY}\n{BODY}"
+    assert [removal.reason for removal in found.removals] == ["rule:read-more"]
+
+
+def test_an_expected_headline_is_kept_whatever_the_line_classifier_says(lexicon: Lexicon) -> None:
+    raw = f"Join in: the harbour festival\n\n{BODY}"
+    assert stripped(raw, lexicon, [0.9, 0.1], headline=True).body.text == raw
+    assert stripped(raw, lexicon, [0.9, 0.1], headline=True).roles == ("headline", "body")
+    assert stripped(raw, lexicon, [0.9, 0.1]).body.text == BODY
+
+
+def test_the_guard_falls_back_to_rules_when_too_much_would_go(lexicon: Lexicon) -> None:
+    raw = f"{BODY}\n{BODY}\n{BODY}\nFollow us on Example"
+    found = stripped(raw, lexicon, [0.9, 0.9, 0.1, 0.1])
+    assert [removal.reason for removal in found.removals] == ["rule:follow"]
+    [warning] = found.warnings
+    assert warning.startswith("strip-guard: ")
+    assert "only rules" in warning
+
+
+def test_the_guard_removes_nothing_when_even_the_rules_take_too_much(lexicon: Lexicon) -> None:
+    raw = "Follow us on Example\nJoin us on Example\nIt rained."
+    found = stripped(raw, lexicon, [0.1, 0.1, 0.9])
+    assert found.body.text == raw
+    assert found.removals == ()
+    assert len(found.warnings) == 2
+    assert "nothing was removed" in found.warnings[1]
+
+
+def test_blanks_do_not_count_for_the_guard(lexicon: Lexicon) -> None:
+    # Two lines of one character each: all of the text, though only half of its characters.
+    rule = Rule(id="x", role="share", scope="line", pattern="^x$", match=("x",), keep=("y",))
+    found = stripped("x\n\nx", Lexicon((rule,), {}))
+    assert found.body.text == "x\n\nx"
+    assert found.warnings
+
+
+def test_the_rules_can_be_switched_off(lexicon: Lexicon) -> None:
+    raw = f"{BODY}\nFollow us on Example"
+    assert stripped(raw, lexicon, [0.1, 0.1], config=Config(rules=False)).body.text == raw
+
+
+def test_of_overlapping_rules_the_first_in_the_lexicon_wins() -> None:
+    def rule(name: str, pattern: str) -> Rule:
+        return Rule(id=name, role="ad", scope="span", pattern=pattern, match=("x",), keep=("y",))
+
+    both = Lexicon((rule("short", "SHOP NOW"), rule("long", "SHOP NOW AND SAVE")), {})
+    found = stripped(f"{BODY} SHOP NOW AND SAVE {BODY}", both)
+    assert [removal.reason for removal in found.removals] == ["rule:short"]
+    assert found.body.text == f"{BODY} AND SAVE {BODY}"
+
+
+def test_roles_of_kept_lines_come_from_the_line_classifier(lexicon: Lexicon) -> None:
+    cleaned = clean(f"{BODY}\nWhat comes next\n{BODY}")
+    scores = [{"body": 0.9, "subhead": 0.1}, {"body": 0.2, "subhead": 0.5, "promo": 0.3}, {"body": 0.9, "subhead": 0.1}]
+    predictions = [Prediction("body", 0.9, of, False) for of in scores]
+    found = strip(cleaned, lines(cleaned.text), predictions, lexicon, Config(), opens_with_headline=False)
+    assert found.roles == ("body", "subhead", "body")

@@ -1,0 +1,116 @@
+"""The linear engine keeps the classifier contract: learns, repeats itself, and loads only what it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.base import BaseEstimator
+
+from pipeline.classifiers import linear
+from pipeline.classifiers.contract import Example, gold_indices
+from pipeline.classifiers.linear import Config, LinearClassifier
+from pipeline.errors import ModelError
+
+SMALL = Config(hash_bits=8, char_ngrams=(2, 3))
+
+
+class Foreign(BaseEstimator):  # type: ignore[misc]
+    """A type that no model of ours holds."""
+
+
+def label(classifier: LinearClassifier, example: Example) -> str:
+    return classifier.labels[int(classifier.logits([example])[0].argmax())]
+
+
+def test_what_it_learned_it_repeats(classifier: LinearClassifier, examples: list[Example]) -> None:
+    assert classifier.logits(examples).argmax(axis=1).tolist() == gold_indices(examples, classifier.labels).tolist()
+
+
+def test_it_generalises_to_a_new_sentence_of_known_words(classifier: LinearClassifier) -> None:
+    assert label(classifier, Example("The keeper and the striker won the cup match.")) == "sport"
+    assert label(classifier, Example("Strong wind, frost and rain tonight.")) == "weather"
+
+
+def test_logits_are_log_probabilities_and_a_label_never_seen_gets_almost_none(
+    classifier: LinearClassifier, examples: list[Example]
+) -> None:
+    logits = classifier.logits([*examples, Example(""), Example("слово " * 500)])
+    assert logits.shape == (len(examples) + 2, 4)
+    assert logits.dtype == np.float32
+    assert np.exp(logits).sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (logits[:, classifier.labels.index("politics")] == -30).all()
+
+
+def test_no_examples_give_no_rows(classifier: LinearClassifier) -> None:
+    assert classifier.logits([]).shape == (0, 4)
+
+
+def test_the_order_of_the_labels_is_the_callers(examples: list[Example]) -> None:
+    labels = ("weather", "sport", "health")
+    turned = linear.fit(examples, labels, SMALL, seed=13)
+    assert turned.labels == labels
+    assert turned.logits(examples).argmax(axis=1).tolist() == gold_indices(examples, labels).tolist()
+
+
+def test_two_labels_work_like_three(examples: list[Example]) -> None:
+    two = [example for example in examples if example.label != "health"]
+    classifier = linear.fit(two, ("weather", "sport"), SMALL, seed=13)
+    assert [label(classifier, example) for example in two] == [example.label for example in two]
+
+
+def test_the_end_of_a_long_text_still_counts(classifier: LinearClassifier) -> None:
+    filler = "und so weiter " * 3000
+    plain, ending = classifier.logits([Example(filler), Example(f"{filler} striker keeper penalty match cup")])
+    assert ending[0] > plain[0]
+
+
+def test_features_tell_apart_what_text_does_not() -> None:
+    train = [Example("same", features={"first": float(even)}, label="ab"[even]) for even in (0, 1) for _ in range(5)]
+    classifier = linear.fit(train, ("a", "b"), SMALL, seed=13)
+    assert label(classifier, Example("same", features={"first": 0.0})) == "a"
+    assert label(classifier, Example("same", features={"first": 1.0, "unknown": 1.0})) == "b"
+
+
+def test_the_pair_tells_apart_what_text_does_not() -> None:
+    train = [Example("They praised A and blamed B.", pair=pair, label=name) for pair, name in (("Aaa", "favor"), ("Bbb", "against"))]
+    classifier = linear.fit(train * 3, ("favor", "against"), SMALL, seed=13)
+    assert [label(classifier, example) for example in train] == ["favor", "against"]
+
+
+def test_training_twice_gives_the_same_model(classifier: LinearClassifier, examples: list[Example]) -> None:
+    again = linear.fit(examples, classifier.labels, SMALL, seed=13)
+    assert (again.logits(examples) == classifier.logits(examples)).all()
+
+
+def test_a_saved_classifier_loads_with_the_same_logits(
+    tmp_path: Path, classifier: LinearClassifier, examples: list[Example]
+) -> None:
+    classifier.save(tmp_path)
+    loaded = linear.load(tmp_path, classifier.labels)
+    assert (loaded.logits(examples) == classifier.logits(examples)).all()
+
+
+def test_saving_a_classifier_at_another_time_gives_the_same_bytes(
+    tmp_path: Path, classifier: LinearClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = []
+    for moment in (1_000_000_000.0, 1_500_000_000.0):
+        monkeypatch.setattr("time.time", lambda moment=moment: moment)
+        classifier.save(tmp_path)
+        contents.append((tmp_path / linear.FILE).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_a_saved_classifier_with_features_loads(tmp_path: Path) -> None:
+    train = [Example("x", features={"first": float(even)}, label="ab"[even]) for even in (0, 1)]
+    linear.fit(train, ("a", "b"), SMALL, seed=13).save(tmp_path)
+    assert label(linear.load(tmp_path, ("a", "b")), train[1]) == "b"
+
+
+def test_a_file_with_a_foreign_type_is_refused_by_its_name(tmp_path: Path) -> None:
+    skops.io.dump(Foreign(), tmp_path / linear.FILE)
+    with pytest.raises(ModelError, match=r"linear\.skops holds types that are not allowed: .*Foreign"):
+        linear.load(tmp_path, ("a", "b"))

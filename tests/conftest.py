@@ -1,0 +1,125 @@
+"""What every test has: no network, and tiny typed inputs."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, settings
+
+from pipeline.boilerplate.rules import Lexicon, Rule
+from pipeline.classifiers import linear
+from pipeline.classifiers.contract import Example
+from pipeline.classifiers.linear import LinearClassifier
+
+# Derandomised: a run tells about the code, not about the day it ran on.
+settings.register_profile(
+    "newsfacts",
+    deadline=None,
+    max_examples=100,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("newsfacts")
+
+PROJECT = Path(__file__).parent.parent
+
+
+class NetworkBlockedError(OSError):
+    """A test reached for the network."""
+
+
+def _is_local(family: int, address: Any) -> bool:
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return True
+    host = str(address[0]).partition("%")[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Refuse every connection of this process but those to itself: loopback and AF_UNIX."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def check(this: socket.socket, address: Any) -> None:
+        if not _is_local(this.family, address):
+            raise NetworkBlockedError(f"a test connects to {address!r}; tests run without a network")
+
+    def guarded_connect(this: socket.socket, address: Any) -> None:
+        check(this, address)
+        connect(this, address)
+
+    def guarded_connect_ex(this: socket.socket, address: Any) -> int:
+        check(this, address)
+        return connect_ex(this, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        yield
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The repository's root."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def topics(project: Path) -> tuple[str, ...]:
+    """The topic labels of the default configuration."""
+    return tuple(yaml.safe_load((project / "configs" / "topics.yaml").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def lexicon() -> Lexicon:
+    """Two rules: one that takes a line, one that takes a span."""
+    return Lexicon(
+        rules=(
+            Rule(
+                id="follow",
+                role="promo",
+                scope="line",
+                pattern="^(?:Follow|Join) us",
+                match=("Follow us on Example",),
+                keep=("They follow us.",),
+            ),
+            Rule(
+                id="read-more",
+                role="related",
+                scope="span",
+                pattern=r"\((READ: [^()]+)\)|\[READ: [^\[\]]+\]",
+                match=("It rained. [READ: More rain] It stopped.",),
+                keep=("The letter (read: the order) came.",),
+            ),
+        ),
+        files={"tiny.yaml": b""},
+    )
+
+
+SPORT = ("The striker scored twice in the cup final.", "The keeper saved a penalty in the match.", "The team won.")
+WEATHER = ("Rain and strong wind are forecast tonight.", "Snow will fall on the hills.", "Fog and frost tomorrow.")
+HEALTH = ("The hospital treated forty patients.", "Nurses gave the vaccine.", "Doctors saw the virus spread.")
+
+
+@pytest.fixture(scope="session")
+def examples() -> list[Example]:
+    """Nine labelled sentences on three topics."""
+    labelled = (("sport", SPORT), ("weather", WEATHER), ("health", HEALTH))
+    return [Example(text, label=label, group=text) for label, texts in labelled for text in texts]
+
+
+@pytest.fixture(scope="session")
+def classifier(examples: list[Example]) -> LinearClassifier:
+    """A linear classifier of the three topics; ``politics`` is a label that its training never saw."""
+    config = linear.Config(hash_bits=8, char_ngrams=(2, 3))
+    return linear.fit(examples, ("sport", "weather", "health", "politics"), config, seed=13)

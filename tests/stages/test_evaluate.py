@@ -1,0 +1,122 @@
+"""The evaluation: its figures are those that its own scored cases give, on test articles alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
+
+from pipeline.annotator import Annotator
+from pipeline.article import REMOVED_ROLES, Article
+from pipeline.cleaning import lines
+from pipeline.corpus import CleanArticle, read_gold, read_labelled, read_split, roles_of_lines
+from pipeline.records import read_jsonl
+from pipeline.stages.evaluate import ScoredCase
+from tests.trained import Trained
+
+TASKS = ("boilerplate", "topic", "stance", "claims")
+
+
+def cases(trained: Trained, task: str) -> list[ScoredCase]:
+    return [one for one in read_jsonl(trained.data / "evaluate" / "predictions.jsonl", ScoredCase) if one.task == task]
+
+
+def evaluation(trained: Trained) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((trained.data / "evaluate" / "evaluation.json").read_text(encoding="utf-8"))
+    return found
+
+
+def plot(trained: Trained, name: str) -> list[dict[str, str]]:
+    with (trained.data / "evaluate" / "plots" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_headline_figures_are_those_of_the_scored_cases(trained: Trained, task: str) -> None:
+    found, figures = cases(trained, task), trained.figures["evaluate"]
+    gold, guessed = [one.gold for one in found], [one.label for one in found]
+    assert figures[f"{task}.accuracy"] == pytest.approx(accuracy_score(gold, guessed))
+    assert figures[f"{task}.macro_f1"] == pytest.approx(f1_score(gold, guessed, average="macro", zero_division=0))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_scores_of_each_label_and_the_confusion_are_those_of_the_scored_cases(trained: Trained, task: str) -> None:
+    found = cases(trained, task)
+    model = next(one for one in evaluation(trained)["tasks"] if one["task"] == task)["model"]["classification"]
+    names = [one["label"] for one in model["labels"]]
+    gold, guessed = [one.gold for one in found], [one.label for one in found]
+    expected = precision_recall_fscore_support(gold, guessed, labels=names, zero_division=0)
+    for name, column in zip(("precision", "recall", "f1", "support"), expected, strict=True):
+        assert [one[name] for one in model["labels"]] == pytest.approx(list(column))
+    counts = Counter(zip(gold, guessed, strict=True))
+    assert model["confusion"] == [[counts[true, guess] for guess in names] for true in names]
+    assert model["macro_f1_interval"]["low"] <= model["macro_f1"] <= model["macro_f1_interval"]["high"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_plots_hold_every_case(trained: Trained, task: str) -> None:
+    found = cases(trained, task)
+    assert [(row["actual"], row["predicted"]) for row in plot(trained, f"confusion_{task}")] == [
+        (one.gold, one.label) for one in found
+    ]
+    bins = plot(trained, f"reliability_{task}")
+    assert sum(int(row["cases"]) for row in bins) == len(found)
+    hits = sum(float(row["accuracy"]) * int(row["cases"]) for row in bins)
+    assert hits == pytest.approx(sum(one.gold == one.label for one in found), abs=0.01 * len(bins))
+
+
+def test_only_test_articles_are_scored_and_all_of_them(trained: Trained) -> None:
+    splits = read_split(trained.data / "split")
+    test = {identity for identity, name in splits.items() if name == "test"}
+    assert {one.article for one in cases(trained, "topic")} == test
+    assert {one.article for one in read_jsonl(trained.data / "evaluate" / "predictions.jsonl", ScoredCase)} == test
+
+
+def test_the_baseline_answers_the_majority_of_the_training_split(trained: Trained) -> None:
+    splits = read_split(trained.data / "split")
+    train = read_labelled(trained.data / "strip_boilerplate", splits, "train")
+    label = Counter(one.claim for article in train for one in article.sentences if one.claim).most_common(1)[0][0]
+    gold = [one.gold for one in cases(trained, "claims")]
+    expected = f1_score(gold, [label] * len(gold), average="macro", zero_division=0)
+    assert trained.figures["evaluate"]["claims.majority.macro_f1"] == pytest.approx(expected)
+
+
+def test_compared_engines_are_scored_on_the_same_cases(trained: Trained) -> None:
+    topic = next(one for one in evaluation(trained)["tasks"] if one["task"] == "topic")
+    assert [one["name"] for one in topic["compared"]] == ["embedding", "majority"]
+    assert {one["classification"]["cases"] for one in topic["compared"]} == {topic["model"]["classification"]["cases"]}
+
+
+def test_slices_divide_the_cases(trained: Trained) -> None:
+    for task in evaluation(trained)["tasks"]:
+        if task["slices"]:
+            sizes = [one["classification"]["cases"] for one in task["slices"].values()]
+            assert sum(sizes) == task["model"]["classification"]["cases"]
+
+
+def test_strip_figures_are_those_of_annotating_the_raw_articles(trained: Trained) -> None:
+    """The stage strips cleaned articles; a user strips raw ones: precision and recall must be the same."""
+    gold, splits = read_gold(trained.data / "collect"), read_split(trained.data / "split")
+    raw = [one for one in read_jsonl(trained.data / "collect" / "articles.jsonl", Article) if splits[one.id] == "test"]
+    cleaned = {one.article.id: one for one in read_jsonl(trained.data / "clean" / "articles.jsonl", CleanArticle)}
+    taken: list[bool] = []
+    wanted: list[bool] = []
+    for annotation in Annotator(trained.models).annotate(raw):
+        own = cleaned[annotation.id]
+        spans = [own.aligned().raw_span(line.start, line.end) for line in lines(own.text)]
+        wanted += [role in REMOVED_ROLES for role in roles_of_lines(gold[annotation.id], spans)]
+        for start, end in spans:
+            inside = np.zeros(end - start, dtype=bool)
+            for one in annotation.removed:
+                inside[max(one.raw_start - start, 0) : max(one.raw_end - start, 0)] = True
+            taken.append(bool(inside.mean() > 0.5))
+    hits = sum(one and other for one, other in zip(taken, wanted, strict=True))
+    figures = trained.figures["evaluate"]
+    assert figures["strip.precision"] == pytest.approx(hits / sum(taken))
+    assert figures["strip.recall"] == pytest.approx(hits / sum(wanted))
+    assert evaluation(trained)["strip"]["lines"] == len(wanted)

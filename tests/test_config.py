@@ -1,0 +1,110 @@
+"""Configuration: a mistake in it is named, with what was probably meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline import config
+from pipeline.config import Section
+from pipeline.errors import ConfigError
+
+
+class Engine(Section):
+    learning_rate: float = 0.1
+    ngrams: tuple[int, int] = (1, 2)
+
+
+class Train(Section):
+    seed: int = 13
+    labels: tuple[str, ...] = ()
+    engine: Engine = Engine()
+    fallback: Engine | None = None
+
+
+SOURCE = Path("configs/x.yaml")
+
+
+def train(content: object) -> Train:
+    return config.section({"train": content}, "train", Train, source=SOURCE)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_section_holds_what_its_file_says_and_defaults_for_the_rest(tmp_path: Path) -> None:
+    path = written(tmp_path, "train:\n  labels: [a, b]\n  engine: {learning_rate: 1, ngrams: [2, 5]}\n")
+    section = config.section(config.load(path, ["train"]), "train", Train, source=path)
+    assert section == Train(labels=("a", "b"), engine=Engine(learning_rate=1.0, ngrams=(2, 5)))
+    assert section.seed == 13
+
+
+@pytest.mark.parametrize("content", [{}, {"train": None}, {"train": {}}])
+def test_a_missing_or_empty_section_has_its_defaults(content: dict[str, object]) -> None:
+    assert config.section(content, "train", Train, source=SOURCE) == Train()
+
+
+def test_a_section_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Train().seed = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"sed": 1}, r"^configs/x\.yaml: train\.sed: unknown key; did you mean 'seed'\?$"),
+        ({"zzz": 1}, r"^configs/x\.yaml: train\.zzz: unknown key; known: engine, fallback, labels, seed$"),
+        ({"engine": {"learningrate": 1}}, r"train\.engine\.learningrate: unknown key; did you mean 'learning_rate'\?$"),
+        ({"fallback": {"ngram": 1}}, r"train\.fallback\.ngram: unknown key; did you mean 'ngrams'\?$"),
+        ({"seed": "13"}, r"^configs/x\.yaml: train\.seed: .*integer.*, not '13'$"),
+        ({"seed": 1.5}, r"train\.seed: .*integer.*, not 1\.5$"),
+        ({"seed": None}, r"train\.seed: .*integer.*, not None$"),
+        ({"seed": True}, r"train\.seed: .*integer.*, not True$"),
+        ({"labels": "a"}, r"train\.labels: .*array.*, not 'a'$"),
+        ({"labels": ["a", 2]}, r"train\.labels\.1: .*string.*, not 2$"),
+        ({"engine": {"ngrams": [1]}}, r"train\.engine\.ngrams\.1: Field required"),
+        ({"engine": {"learning_rate": "fast"}}, r"train\.engine\.learning_rate: .*number.*, not 'fast'$"),
+        (["seed"], r"^configs/x\.yaml: train: .*object.*, not \['seed'\]$"),
+    ],
+)
+def test_a_fault_is_named_by_its_place_with_the_value_or_the_nearest_key(content: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(content)
+
+
+def test_every_fault_of_a_section_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as raised:
+        train({"sed": 1, "seed": "x", "engine": {"rate": 1}})
+    assert len(str(raised.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trian: {}", r"x\.yaml: unknown section 'trian'; did you mean 'train'\?$"),
+        ("zzz: {}", r"x\.yaml: unknown section 'zzz'; known: split, train$"),
+        ("1: {}", r"unknown section 1; known: split, train$"),
+        ("", "holds no sections"),
+        ("- train", "holds no sections"),
+        ("train: {", "is no valid YAML"),
+        ("train: !!python/object:os.system {}", "is no valid YAML"),
+    ],
+)
+def test_a_broken_file_or_an_unknown_section_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config.load(written(tmp_path, text), ["train", "split"])
+
+
+def test_a_missing_file_or_one_that_is_no_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no file .*x\.yaml"):
+        config.read_yaml(tmp_path / "x.yaml")
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"cannot read .*x\.yaml"):
+        config.read_yaml(tmp_path / "x.yaml")
+    with pytest.raises(ConfigError, match="cannot read"):
+        config.read_yaml(tmp_path)

@@ -1,0 +1,140 @@
+"""Scores agree with scikit-learn, intervals mean what they say, and calibration error is none where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+
+from pipeline import metrics
+from pipeline.metrics import Interval
+
+LABELS = ("a", "b", "c", "d")
+pairs = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), min_size=1, max_size=40)
+
+
+def noisy(cases: int, *, accuracy: float, seed: int) -> tuple[list[str], list[str]]:
+    """Draw gold labels and predictions that are right with the given probability."""
+    draw = np.random.default_rng(seed)
+    gold = draw.choice(LABELS[:3], size=cases)
+    guess = np.where(draw.random(cases) < accuracy, gold, draw.choice(LABELS[:3], size=cases))
+    return gold.tolist(), guess.tolist()
+
+
+def width(interval: Interval | None) -> float:
+    assert interval is not None
+    return interval.high - interval.low
+
+
+@given(pairs)
+def test_scores_are_those_of_scikit_learn(cases: Sequence[tuple[str, str]]) -> None:
+    gold, guess = map(list, zip(*cases, strict=True))
+    found = metrics.classification(gold, guess, LABELS)
+    precision, recall, f1, support = precision_recall_fscore_support(gold, guess, labels=LABELS, zero_division=0)
+    assert [scores.label for scores in found.labels] == list(LABELS)
+    assert [scores.precision for scores in found.labels] == pytest.approx(precision)
+    assert [scores.recall for scores in found.labels] == pytest.approx(recall)
+    assert [scores.f1 for scores in found.labels] == pytest.approx(f1)
+    assert [scores.support for scores in found.labels] == support.tolist()
+    assert found.confusion == tuple(map(tuple, confusion_matrix(gold, guess, labels=LABELS).tolist()))
+    assert found.accuracy == pytest.approx(accuracy_score(gold, guess))
+    assert found.macro_f1 == pytest.approx(f1_score(gold, guess, average="macro", zero_division=0))
+    assert found.cases == len(cases)
+
+
+def test_macro_f1_leaves_out_labels_that_never_occur() -> None:
+    assert metrics.classification(["a", "b"], ["a", "b"], LABELS).macro_f1 == 1.0
+
+
+def test_no_cases_score_nothing_and_break_nothing() -> None:
+    found = metrics.classification([], [], LABELS, groups=[])
+    assert (found.cases, found.accuracy, found.macro_f1, found.accuracy_interval) == (0, 0.0, 0.0, None)
+
+
+@pytest.mark.parametrize(("gold", "guess"), [(["a"], []), (["a"], ["a", "b"])])
+def test_gold_and_predictions_must_be_as_many(gold: list[str], guess: list[str]) -> None:
+    with pytest.raises(ValueError, match="shorter|longer"):
+        metrics.classification(gold, guess, LABELS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("cases", [40, 400])
+def test_intervals_contain_the_point(cases: int, seed: int) -> None:
+    gold, guess = noisy(cases, accuracy=0.6, seed=seed)
+    found = metrics.classification(gold, guess, LABELS[:3], groups=list(map(str, range(cases))), resamples=500)
+    by_label = [(scores.f1, scores.f1_interval) for scores in found.labels]
+    overall = [(found.accuracy, found.accuracy_interval), (found.macro_f1, found.macro_f1_interval)]
+    for point, interval in (*overall, *by_label):
+        assert interval is not None
+        assert 0 <= interval.low < point < interval.high <= 1
+
+
+def test_intervals_shrink_with_the_number_of_cases() -> None:
+    widths = []
+    for cases in (30, 300, 3000):
+        gold, guess = noisy(cases, accuracy=0.6, seed=1)
+        found = metrics.classification(gold, guess, LABELS[:3], groups=list(map(str, range(cases))), resamples=500)
+        widths.append((width(found.accuracy_interval), width(found.macro_f1_interval)))
+    assert widths[0] > widths[1] > widths[2]
+    assert widths[2][0] < widths[0][0] / 5  # by the square root of 100, near enough
+
+
+def test_cases_that_repeat_within_their_group_add_no_certainty() -> None:
+    gold, guess = noisy(50, accuracy=0.6, seed=2)
+    groups = list(map(str, range(50)))
+    once = metrics.classification(gold, guess, LABELS[:3], groups=groups)
+    often = metrics.classification(gold * 8, guess * 8, LABELS[:3], groups=groups * 8)
+    assert often.accuracy_interval == once.accuracy_interval
+    assert often.macro_f1_interval == once.macro_f1_interval
+
+
+def test_intervals_repeat_with_their_seed() -> None:
+    gold, guess = noisy(50, accuracy=0.6, seed=3)
+    groups = list(map(str, range(50)))
+    first, again, other = (metrics.classification(gold, guess, LABELS[:3], groups=groups, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first.macro_f1_interval != other.macro_f1_interval
+
+
+@pytest.mark.parametrize("groups", [None, ["one article"] * 50])
+def test_without_two_groups_there_is_no_interval(groups: list[str] | None) -> None:
+    gold, guess = noisy(50, accuracy=0.6, seed=4)
+    found = metrics.classification(gold, guess, LABELS[:3], groups=groups)
+    assert found.accuracy_interval is None
+    assert found.macro_f1_interval is None
+    assert all(scores.f1_interval is None for scores in found.labels)
+
+
+@given(st.integers(1, 30), st.integers(1, 9))
+def test_a_perfectly_calibrated_classifier_has_no_calibration_error(repeats: int, tenths: int) -> None:
+    correct = ([True] * tenths + [False] * (10 - tenths)) * repeats
+    assert metrics.calibration_error([tenths / 10] * len(correct), correct) == pytest.approx(0)
+    assert metrics.calibration_error([1.0] * repeats + [0.0] * repeats, [True] * repeats + [False] * repeats) == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.55, 0.9]), st.booleans()), min_size=1, max_size=40), st.randoms())
+def test_calibration_error_does_not_depend_on_the_order_of_the_cases(
+    cases: list[tuple[float, bool]], random: np.random.Generator
+) -> None:
+    shuffled = list(cases)
+    random.shuffle(shuffled)
+    error, again = (
+        metrics.calibration_error([score for score, _ in order], [right for _, right in order])
+        for order in (cases, shuffled)
+    )
+    assert again == pytest.approx(error)
+    assert 0 <= error <= 1
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    assert metrics.calibration_error([0.9] * 10, [True] * 5 + [False] * 5) == pytest.approx(0.4)
+    # two bins, off by 0.1 and by 0.3
+    assert metrics.calibration_error([0.1, 0.1, 0.7, 0.7], [False, False, True, True], bins=2) == pytest.approx(0.2)
+
+
+def test_calibration_error_of_no_cases_is_none() -> None:
+    assert metrics.calibration_error([], []) == 0

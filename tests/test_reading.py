@@ -1,0 +1,316 @@
+"""Every kind of input becomes an article; every bad one a rejection with its reason, and the run goes on."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import reading
+from pipeline.article import Article, Rejection
+from pipeline.errors import ConfigError
+from pipeline.reading import Config
+from pipeline.records import to_json
+
+PARAGRAPH = "The council voted on Tuesday to close the harbour bridge for repairs, officials said after the meeting. " * 4
+PAGE = f"<html><head><title>Bridge closes</title></head><body><article><p>{PARAGRAPH}</p></article></body></html>"
+
+
+def read(*inputs: Path | str, config: Config | None = None) -> list[Article | Rejection]:
+    found = list(reading.read([str(given) for given in inputs], config or Config()))
+    for item in found:
+        to_json(item)  # whatever was read can be written
+    return found
+
+
+def articles(*inputs: Path | str, config: Config | None = None) -> list[Article]:
+    found = read(*inputs, config=config)
+    assert not [item for item in found if isinstance(item, Rejection)]
+    return [item for item in found if isinstance(item, Article)]
+
+
+def outcomes(*inputs: Path | str, config: Config | None = None) -> list[tuple[int, str]]:
+    """Return each item's line with the raw text of an article or the reason of a rejection."""
+    found = read(*inputs, config=config)
+    return [(item.line, item.raw if isinstance(item, Article) else item.reason) for item in found]
+
+
+def write(path: Path, content: bytes | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def jsonl(*records: Any) -> bytes:
+    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
+
+
+def test_a_text_file_is_one_article_that_opens_with_its_headline(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "Bridge closes\n\nIt rained.\n")
+    [article] = articles(path)
+    assert (article.input, article.line, article.raw) == (str(path), 1, "Bridge closes\n\nIt rained.\n")
+    assert article.opens_with_headline
+    assert article.title is None
+
+
+def test_byte_order_mark_and_carriage_returns_stay_in_raw(tmp_path: Path) -> None:
+    [article] = articles(write(tmp_path / "a.txt", "\ufeffOne\r\nTwo"))
+    assert article.raw == "\ufeffOne\r\nTwo"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_by_its_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    [article] = articles(write(tmp_path / "a.txt", "\ufeffNo “war”".encode(encoding)))
+    assert article.raw == "\ufeffNo “war”"
+
+
+def test_latin_1_is_detected(tmp_path: Path) -> None:
+    text = "La préfète a annoncé la fermeture du théâtre à Besançon, où la grève a été votée. " * 4
+    [article] = articles(write(tmp_path / "a.txt", text.encode("latin-1")))
+    assert article.raw == text
+
+
+@pytest.mark.parametrize("ending", ["html", "htm", "HTML"])
+def test_a_page_is_reduced_to_its_main_text_with_its_extraction_recorded(tmp_path: Path, ending: str) -> None:
+    [article] = articles(write(tmp_path / f"a.{ending}", PAGE))
+    assert article.raw == PARAGRAPH.strip()
+    assert article.title == "Bridge closes"
+    assert article.extraction is not None
+    assert article.extraction["extractor"] == "trafilatura"
+    assert set(article.extraction) == {"extractor", "version", "sha256"}
+
+
+def test_a_record_keeps_its_fields_and_passes_unknown_ones_through(tmp_path: Path) -> None:
+    record = {"id": 7, "title": "T", "source": "S", "published": "2021-03-04", "url": "U", "text": "It rained.", "desk": [1]}
+    [article] = articles(write(tmp_path / "a.jsonl", jsonl(record)))
+    assert (article.id, article.title, article.source, article.published, article.url) == ("7", "T", "S", "2021-03-04", "U")
+    assert article.metadata == {"desk": [1]}
+    assert article.raw == "It rained."
+    assert not article.opens_with_headline
+
+
+def test_a_record_may_carry_html_and_its_own_fields_win_over_the_pages(tmp_path: Path) -> None:
+    own, page = articles(write(tmp_path / "a.jsonl", jsonl({"html": PAGE, "title": "Mine"}, {"html": PAGE})))
+    assert own.raw == page.raw == PARAGRAPH.strip()
+    assert (own.title, page.title) == ("Mine", "Bridge closes")
+
+
+def test_the_same_text_without_an_id_gets_the_same_id_and_another_text_another(tmp_path: Path) -> None:
+    first, second, third = articles(write(tmp_path / "a.jsonl", jsonl({"text": "One"}, {"text": "One"}, {"text": "Two"})))
+    assert first.id == second.id != third.id
+
+
+def test_equal_ids_are_all_read_and_told_apart_by_their_lines(tmp_path: Path) -> None:
+    found = articles(write(tmp_path / "a.jsonl", jsonl({"id": "x", "text": "One"}, {"id": "x", "text": "Two"})))
+    assert [(article.id, article.line, article.raw) for article in found] == [("x", 1, "One"), ("x", 2, "Two")]
+
+
+def test_blank_lines_are_skipped_but_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", b'\xef\xbb\xbf{"text": "One"}\r\n\r\n  \n{"text": "Two"}')
+    assert outcomes(path) == [(1, "One"), (4, "Two")]
+
+
+def test_gzipped_lines_are_read_like_plain_ones(tmp_path: Path) -> None:
+    content = jsonl({"text": "One"}, {"text": "Two"})
+    packed, plain = write(tmp_path / "a.jsonl.gz", gzip.compress(content)), write(tmp_path / "a.jsonl", content)
+    assert outcomes(packed) == outcomes(plain) == [(1, "One"), (2, "Two")]
+
+
+def test_csv_fields_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", '\ufeffid,text,desk\r\n1,"One, ""two""\nthree",city\r\n2,Four,\r\n')
+    first, second = articles(path)
+    assert (first.id, first.line, first.raw, first.metadata) == ("1", 1, 'One, "two"\nthree', {"desk": "city"})
+    assert (second.id, second.line, second.raw, second.metadata) == ("2", 2, "Four", {})
+
+
+def test_parquet_rows_are_read_in_order_with_values_that_json_can_hold(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "text": ["One", "Two"],
+            "title": ["T", None],
+            "hash": [b"\xff", None],
+            "seen": [datetime(2021, 3, 4, tzinfo=UTC), None],
+            "rank": [float("nan"), 2.0],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second = articles(tmp_path / "a.parquet")
+    assert (first.line, first.raw, first.title) == (1, "One", "T")
+    assert (second.line, second.raw, second.title, second.metadata) == (2, "Two", None, {"rank": 2.0})
+    assert first.metadata == {"hash": "_w==", "seen": "2021-03-04T00:00:00Z", "rank": None}
+
+
+def test_standard_input_is_read_as_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(jsonl({"text": "One"}) + b"nonsense\n")))
+    assert outcomes("-") == [(1, "One"), (2, "malformed-json")]
+
+
+def test_a_folder_is_read_to_its_depth_and_only_files_of_known_endings(tmp_path: Path) -> None:
+    write(tmp_path / "b.txt", "B")
+    write(tmp_path / "a" / "deep" / "c.jsonl", jsonl({"text": "C"}))
+    write(tmp_path / "a" / "notes.md", "no article")
+    assert outcomes(tmp_path) == [(1, "C"), (1, "B")]
+
+
+def test_a_glob_is_expanded_in_order_and_an_existing_name_with_brackets_is_no_glob(tmp_path: Path) -> None:
+    for name in ("2.txt", "1.txt", "[1].txt"):
+        write(tmp_path / name, name)
+    assert outcomes(tmp_path / "?.txt") == [(1, "1.txt"), (1, "2.txt")]
+    assert outcomes(tmp_path / "[1].txt") == [(1, "[1].txt")]
+
+
+def test_inputs_are_read_in_the_order_given(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "1.txt", "1"), write(tmp_path / "2.txt", "2")
+    assert outcomes(second, first) == [(1, "2"), (1, "1")]
+
+
+def test_an_input_that_matches_nothing_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no input .*missing\.txt"):
+        read(tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.txt", b"", "empty"),
+        ("a.txt", b" \r\n\t ", "empty"),
+        ("a.txt", b"\xef\xbb\xbf", "empty"),
+        ("a.txt", b"%PDF-1.4\x00\x01", "binary"),
+        ("a.txt", "cut off: é".encode()[:-1], "truncated-utf8"),
+        ("a.txt", "\ufeffhalf".encode("utf-16-le")[:-1], "undecodable"),
+        ("a.txt", bytes(range(1, 256)), "undecodable"),
+        ("a.txt", b"x" * 1001, "too-large"),
+        ("a.html", b"", "no-main-text"),
+        ("a.html", b"\x00<html>", "binary"),
+        ("a.html", b"<html><body></body></html>", "no-main-text"),
+        ("a.pdf", b"text", "unknown-ending"),
+        ("a", b"text", "unknown-ending"),
+        ("a.jsonl", b"{nonsense", "malformed-json"),
+        ("a.jsonl", b'{"text": "x", "n": ' + b"9" * 5000 + b"}", "too-large"),
+        ("a.jsonl", b"[" * 1900, "malformed-json"),
+        ("a.jsonl", b'{"text": "x", "n": ' + b"[" * 300 + b"]" * 300 + b"}", "malformed-json"),
+        ("a.jsonl", b'["text"]', "wrong-type"),
+        ("a.jsonl", b'{"text": 5}', "wrong-type"),
+        ("a.jsonl", b'{"html": ["<p>"]}', "wrong-type"),
+        ("a.jsonl", b'{"title": "no text"}', "missing-field"),
+        ("a.jsonl", b'{"text": null}', "missing-field"),
+        ("a.jsonl", b'{"text": "  "}', "empty"),
+        ("a.jsonl", b'{"text": "\\ud800"}', "invalid-unicode"),
+        ("a.jsonl", b'{"text": "x", "title": "\\ud800"}', "invalid-unicode"),
+        ("a.jsonl", b'{"text": "x", "desk": {"\\ud800": 1}}', "invalid-unicode"),
+        ("a.jsonl", b'{"id": "\\ud800", "text": "x"}', "invalid-unicode"),
+        ("a.jsonl", b'{"id": "\\ud800"}', "missing-field"),
+        ("a.jsonl", b'{"text": "\xff"}', "undecodable"),
+        ("a.jsonl", b'{"text": "' + b"x" * 1500 + b'"}', "too-large"),
+        ("a.jsonl", b'{"text": "' + b"x" * 3000 + b'"}', "too-large"),
+        ("a.jsonl.gz", b"no gzip", "unreadable"),
+        ("a.csv", b"id,title\n1,no text\n", "missing-field"),
+        ("a.csv", b"id,text\n1,\n", "missing-field"),
+        ("a.csv", b"id,text\n1,\xff\n", "invalid-unicode"),
+        ("a.csv", b'id,text\n1,"never closed\n', "malformed-csv"),
+        ("a.csv", b'id,text\n1,"quote" stray\n', "malformed-csv"),
+        ("a.parquet", b"no parquet", "malformed-parquet"),
+        ("a.parquet", b"", "malformed-parquet"),
+    ],
+)  # fmt: skip
+def test_a_bad_input_is_rejected_with_its_reason_and_the_run_goes_on(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    bad, good = write(tmp_path / name, content), write(tmp_path / "good.txt", "It rained.")
+    found = read(bad, good, config=Config(max_article_bytes=1000))
+    assert [item.reason for item in found if isinstance(item, Rejection)] == [reason]
+    assert [item.raw for item in found if isinstance(item, Article)] == ["It rained."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        (
+            "a.jsonl",
+            b'{"text": "One"}\n{bad\n{"text": "x", "n": ' + b"9" * 5000 + b'}\n{"text": "Two"}\n',
+            [(1, "One"), (2, "malformed-json"), (3, "malformed-json"), (4, "Two")],
+        ),
+        (
+            "a.csv",
+            b'text\nOne\n"quote" stray\nTwo\n\xff\nThree\n',
+            [(1, "One"), (2, "malformed-csv"), (3, "Two"), (4, "invalid-unicode"), (5, "Three")],
+        ),
+        (
+            "a.jsonl.gz",
+            gzip.compress(b'{"text": "One"}\n{"text": "Two"}\n')[:-10],  # cut off in the last line
+            [(1, "One"), (0, "unreadable")],
+        ),
+    ],
+)
+def test_a_bad_line_costs_only_itself(
+    tmp_path: Path, name: str, content: bytes, expected: Sequence[tuple[int, str]]
+) -> None:
+    assert outcomes(write(tmp_path / name, content)) == list(expected)
+
+
+def test_a_rejection_says_where_and_what(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", jsonl({"text": "One"}, {"id": "a7", "body": "Two"}))
+    [rejection] = [item for item in read(path) if isinstance(item, Rejection)]
+    assert (rejection.input, rejection.line, rejection.id) == (str(path), 2, "a7")
+    assert "'body'" in rejection.detail
+
+
+def test_a_file_name_that_is_not_utf_8_can_still_be_reported(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    try:
+        with open(path, "wb") as stream:
+            stream.write(b"It rained.")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    [article] = articles(os.fsdecode(path))
+    assert Path(article.input).name == "caf?.txt"
+
+
+def test_a_line_far_over_the_limit_is_never_held() -> None:
+    class Watched(io.BytesIO):
+        longest = 0
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            line = super().readline(-1 if size is None else size)
+            Watched.longest = max(Watched.longest, len(line))
+            return line
+
+    stream = Watched(b"short\n" + b"x" * 1_000_000 + b"\n" + b"y" * 100 + b"\n" + b"end")
+    found = list(reading.read_lines(stream, 100))
+    assert found == [(1, b"short\n"), (2, None), (3, b"y" * 100 + b"\n"), (4, b"end")]
+    assert Watched.longest <= 101
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div>" * 10_000 + "text" + "</div>" * 10_000,
+        "<DIV class='a'>" * 10_000 + "text",
+        "<b><i></b>" * 10_000 + "text",
+    ],
+)
+def test_a_page_nested_beyond_reason_is_rejected(tmp_path: Path, page: str) -> None:
+    assert outcomes(write(tmp_path / "a.html", page)) == [(1, "html-too-deep")]
+    assert outcomes(write(tmp_path / "a.jsonl", jsonl({"html": page}))) == [(1, "html-too-deep")]
+
+
+def test_many_elements_side_by_side_are_not_deep(tmp_path: Path) -> None:
+    page = f"<article>{'<br><p>One<img src=x/></p><div></div>' * 1000}<p>{PARAGRAPH}</p></article>"
+    [article] = articles(write(tmp_path / "a.html", page))
+    assert PARAGRAPH.strip() in article.raw
+
+
+@pytest.mark.parametrize("page", ["<" + "a" * 300_000, "<a " * 100_000, "<a" + " " * 300_000])
+def test_an_unclosed_tag_of_any_length_is_answered_at_once(tmp_path: Path, page: str) -> None:
+    # A quadratic scan of these would take minutes.
+    assert outcomes(write(tmp_path / "a.html", page))[0][1] in ("no-main-text", page)

@@ -1,0 +1,139 @@
+"""Stance targets: found by any of their names as whole words, or guessed where none is configured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError
+from pipeline.targets import Mention, Target, load_targets, mentions, named_entities
+
+NATO = Target("NATO", ("Nato", "the alliance"))
+STATES = Target("United States", ("U.S.", "US"))
+
+
+def found(sentence: str, target: Target) -> str | None:
+    """Return the text of the mention in a sentence."""
+    return next((sentence[mention.start : mention.end] for mention in mentions([sentence], [target])), None)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "target", "expected"),
+    [
+        ("Leaders of NATO met.", NATO, "NATO"),
+        ("Nato’s leaders met.", NATO, "Nato"),
+        ("A NATO-led force left.", NATO, "NATO"),
+        ("They praised the alliance.", NATO, "the alliance"),
+        ("The alliance met.", NATO, "The alliance"),
+        ("The pro-NATO party lost.", NATO, None),
+        ("NATOs and alliances", NATO, None),
+        ("nato in lower case", NATO, None),
+        ("THE ALLIANCE IN CAPITALS", NATO, None),
+        ("The U.S. voted.", STATES, "U.S."),
+        ("It was the U.S.", STATES, "U.S."),
+        ("It took us in.", STATES, None),
+        ("AUS and USB", STATES, None),
+    ],
+)
+def test_a_target_is_named_by_whole_words_in_their_case(sentence: str, target: Target, expected: str | None) -> None:
+    assert found(sentence, target) == expected
+
+
+def test_the_longest_name_is_taken() -> None:
+    assert found("The U.S. Congress met.", Target("Congress", ("U.S. Congress",))) == "U.S. Congress"
+
+
+def test_names_are_no_patterns() -> None:
+    assert found("The UxN met.", Target("U.N")) is None
+    assert found("C++ (the language) won.", Target("C++ (the language)")) == "C++ (the language)"
+
+
+def test_each_target_is_found_once_in_each_sentence_that_names_it() -> None:
+    sentences = ["NATO met NATO.", "Nobody came.", "The US left the alliance."]
+    assert mentions(sentences, [STATES, NATO]) == [
+        Mention("United States", 2, 4, 6),
+        Mention("NATO", 0, 0, 4),
+        Mention("NATO", 2, 12, 24),
+    ]
+
+
+@given(st.lists(st.text("abN. ’-", max_size=30), max_size=3), st.lists(st.text("abN.’", min_size=1, max_size=3), min_size=1))
+def test_a_mention_lies_in_its_sentence_and_is_one_of_the_names(sentences: list[str], names: list[str]) -> None:
+    for mention in mentions(sentences, [Target(names[0], tuple(names[1:]))]):
+        text = sentences[mention.sentence][mention.start : mention.end]
+        assert text in names or text[0].lower() + text[1:] in names
+
+
+def test_the_file_of_targets_is_read_in_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text("NATO: [Nato, the alliance]\nIsrael: []\n", encoding="utf-8")
+    assert load_targets(path) == (NATO, Target("Israel"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("- NATO", "holds no targets"),
+        ("", "holds no targets"),
+        ("NATO: the alliance", "aliases of 'NATO' are 'the alliance', not a list"),
+        ("NATO:", "aliases of 'NATO' are None, not a list"),
+        ("NATO: [the alliance, '']", "aliases of 'NATO'"),
+        ("Norway: [NO]", "aliases of 'Norway'"),  # YAML takes NO for false
+        ("NO: [Norway]", "target False is no name; put it in quotes"),
+        ("'': [Norway]", "target '' is no name"),
+    ],
+)
+def test_a_fault_in_the_file_of_targets_is_named(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        load_targets(path)
+
+
+def test_the_targets_of_the_default_configuration_are_found_by_each_of_their_names(project: Path) -> None:
+    targets = load_targets(project / "configs" / "targets.yaml")
+    for target in targets:
+        for name in (target.name, *target.aliases):
+            assert found(f"They met {name} today.", target) == name
+
+
+ARTICLE = [
+    "Maria Lopez met Jens Dahl on Monday.",
+    "Later Lopez left with Mr. Dahl.",
+    "Critics of Lopez were quiet.",
+    "A spokesman for the North Sea Fund praised Lopez.",
+    "We asked the North Sea Fund twice.",
+    "Nobody else in Oslo spoke.",
+]
+
+
+def test_the_most_named_entities_come_first_and_a_surname_goes_with_the_full_name() -> None:
+    found = named_entities([*ARTICLE, "He likes Maria Lopez."], limit=3)
+    assert [target.name for target in found] == ["Maria Lopez", "Jens Dahl", "North Sea Fund"]
+    assert found[0].aliases == ("Lopez",)
+
+
+def test_an_entity_named_in_one_sentence_only_is_left_out() -> None:
+    names = [target.name for target in named_entities(ARTICLE, limit=10)]
+    assert "Oslo" not in names
+    assert "North Sea Fund" in names
+    assert "Oslo" in [target.name for target in named_entities(ARTICLE, limit=10, min_sentences=1)]
+
+
+def test_days_and_words_that_open_sentences_are_no_entities() -> None:
+    sentences = ["However, rain fell on Monday.", "However, snow fell on Monday.", "Critics left.", "Critics came back."]
+    assert named_entities(sentences, limit=5) == ()
+
+
+def test_at_most_as_many_entities_as_asked_for_are_returned() -> None:
+    assert len(named_entities(ARTICLE, limit=1)) == 1
+    assert named_entities([], limit=3) == ()
+
+
+@given(st.lists(st.text(max_size=40), max_size=6))
+def test_a_guessed_entity_can_be_found_again_where_it_was_named(sentences: list[str]) -> None:
+    for target in named_entities(sentences, limit=5, min_sentences=1):
+        assert any(target.name in sentence for sentence in sentences)

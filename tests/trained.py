@@ -1,0 +1,132 @@
+"""One small training run for the whole test session: every stage with configs/smoke.yaml, in a temp folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dvc_deps import ROOT
+
+STAGES = (
+    "collect", "clean", "split", "train_boilerplate", "strip_boilerplate",
+    "train_topic", "train_stance", "train_claims", "evaluate", "annotate",
+)  # fmt: skip
+_OUTPUTS = ("output", "model", "compared", "plots")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the stages left below ``root``, laid out as in the project, and the figures that each returned."""
+
+    root: Path
+    figures: dict[str, dict[str, float]]
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    def paths(self, stage: str) -> dict[str, Path]:
+        """Return the paths that a stage takes, by argument."""
+        data, models, configs = self.data, self.models, self.root / "configs"
+        collected, cleaned, split, stripped = (
+            data / name for name in ("collect", "clean", "split", "strip_boilerplate")
+        )
+        corpus = {"cleaned": cleaned, "collected": collected}
+        task = stage.removeprefix("train_")
+        training = {"stripped": stripped, "split": split, "model": models / task, "compared": data / "compared" / task}
+        return {
+            "collect": {
+                "articles": self.root / "seeds" / "articles",
+                "topics": configs / "topics.yaml",
+                "output": collected,
+            },
+            "clean": {"collected": collected, "output": cleaned},
+            "split": {**corpus, "output": split},
+            "train_boilerplate": {**corpus, "split": split, "lexicon": configs / "boilerplate", "model": models / task},
+            "strip_boilerplate": {**corpus, "model": models / "boilerplate", "output": stripped},
+            "train_topic": {**training, "topics": configs / "topics.yaml"},
+            "train_stance": {**training, "targets": configs / "targets.yaml"},
+            "train_claims": training,
+            "evaluate": {
+                **corpus,
+                "stripped": stripped,
+                "split": split,
+                "models": models,
+                "compared": data / "compared",
+                "output": data / "evaluate",
+                "plots": data / "evaluate" / "plots",
+            },
+            "annotate": {"collected": collected, "split": split, "models": models, "output": data / "annotate"},
+        }[stage]
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "configs" / "smoke.yaml"
+
+    def config(self, stage: str, **changes: Any) -> Any:
+        """Return a stage's section of configs/smoke.yaml, with some settings changed."""
+        from pipeline import config, stage_runner
+
+        sections = config.load(self.settings, stage_runner.names())
+        changed = {stage: {**(sections.get(stage) or {}), **changes}}
+        return config.section(changed, stage, stage_runner.load(stage).config, source=self.settings)
+
+    def run(self, stage: str, settings: dict[str, Any] | None = None, **paths: Path) -> dict[str, float]:
+        """Run a stage on what this run left, with some settings and paths replaced."""
+        from pipeline import stage_runner
+
+        return stage_runner.load(stage).run(self.config(stage, **(settings or {})), **{**self.paths(stage), **paths})
+
+    def rerun(self, stage: str, root: Path, settings: dict[str, Any] | None = None) -> dict[str, float]:
+        """Run a stage on what this run left, and let it write below another root."""
+        outputs = {
+            name: root / path.relative_to(self.root) for name, path in self.paths(stage).items() if name in _OUTPUTS
+        }
+        return self.run(stage, settings, **outputs)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A finished run of every stage; tests only read it."""
+    import torch
+
+    torch.set_num_threads(1)  # beside other work on few cores, more threads are several times slower
+    return train(tmp_path_factory.mktemp("trained"))
+
+
+def train(root: Path) -> Trained:
+    """Run every stage below ``root``, on copies of the seeds and configurations as they stand now."""
+    for name in ("seeds", "configs"):
+        shutil.copytree(ROOT / name, root / name)
+    found = Trained(root, {})
+    for stage in STAGES:
+        found.figures[stage] = found.run(stage)
+    return found
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file below a folder by its name there."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every file below a folder by its name there."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files(folder).items()}
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a model folder, after checking its digests against the files."""
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert {"manifest.json": digests(folder)["manifest.json"], **found["files"]} == digests(folder)
+    return found
