@@ -20,10 +20,12 @@ from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
+from pipeline.errors import ConfigError
 from pipeline.sentences import split
 from pipeline.targets import Mention, Target
 
 TASKS = ("boilerplate", "topic", "stance", "claims")
+ABSTAINING = ("topic", "stance")
 LEXICON = "lexicon"
 MAX_TARGETS = 5  # stances listed for one article, the most named first
 
@@ -98,8 +100,12 @@ class Annotator:
         strip_config: StripConfig | None = None,
         min_scores: Mapping[str, float] | None = None,
     ) -> None:
-        loaded = {task: store.load(models / task) for task in TASKS}
+        loaded = {task: store.load(models / task, task) for task in TASKS}
         for task, score in (min_scores or {}).items():
+            if task not in ABSTAINING:
+                raise ConfigError(
+                    f"min_scores names {task!r}, which abstains from nothing; known: {', '.join(ABSTAINING)}"
+                )
             loaded[task] = replace(loaded[task], min_score=score)
         self._models = loaded
         self._stripper = Stripper(loaded["boilerplate"], strip_config)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -56,13 +58,15 @@ def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[in
                         "scores": scores,
                         "abstained": prediction.abstained,
                     }
-                    stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                    # An id may hold half a surrogate, which no encoding can write.
+                    stream.write(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n")
                     count += 1
         part.replace(output)
     except OSError as error:
         raise OutputError(f"cannot write {output}: {error.strerror}; choose another place") from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return count, rejected
 
 
@@ -103,14 +107,20 @@ def _batches(source: str, predictor: Predictor, *, labelled: bool = False) -> It
     if source != "-" and not Path(source).is_file():
         raise ConfigError(f"no input file {source!r}; check the path")
     batch: list[Item] = []
-    lines = reading.read_objects(source, MAX_LINE)
-    for number, record in progress(lines, label=predictor.task, unit="lines"):
+    for number, record in progress(_lines(source), label=predictor.task, unit="lines"):
         batch.append(_item(source, number, record, predictor, labelled=labelled))
         if len(batch) == BATCH:
             yield batch
             batch = []
     if batch:
         yield batch
+
+
+def _lines(source: str) -> Iterator[tuple[int, dict[str, Any] | Rejection]]:
+    try:
+        yield from reading.read_objects(source, MAX_LINE)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigError(f"cannot read {source}: {error}; fetch the file again") from None
 
 
 def _item(
@@ -129,7 +139,8 @@ def _item(
             group = str(record.get("group", number))
             examples = [replace(example, label=label, group=group) for example in examples]
     except UnusableRecord as error:
-        return number, Rejection(source, number, None if given is None else str(given), error.reason, str(error))
+        named = None if given is None else str(given).encode(errors="replace").decode()
+        return number, Rejection(source, number, named, error.reason, str(error))
     return identity, examples
 
 

@@ -32,7 +32,7 @@ class Predictor:
     """
 
     def __init__(self, folder: Path, task: Task) -> None:
-        self.model = store.load(folder)
+        self.model = store.load(folder, task)
         self.task = task
         self._aggregation = stance.Aggregation.load(folder / stance.ASSET) if task == "stance" else None
 
@@ -77,12 +77,17 @@ def _text(record: Mapping[str, Any], field: str) -> str:
         raise UnusableRecord("wrong-type", f"{field!r} is a {type(value).__name__}, not a string")
     if not value.strip():
         raise UnusableRecord("empty", f"{field!r} holds nothing but blanks")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise UnusableRecord("invalid-unicode", f"{field!r} has a lone surrogate at character {error.start}") from None
     return value
 
 
 def _topic_examples(record: Mapping[str, Any]) -> list[Example]:
     title = record.get("title")
-    return [topic.example(_text(record, "text"), title if isinstance(title, str) else None)]
+    titled = isinstance(title, str) and title.strip()
+    return [topic.example(_text(record, "text"), _text(record, "title") if titled else None)]
 
 
 def _claims_examples(record: Mapping[str, Any]) -> list[Example]:

@@ -16,6 +16,9 @@ from pipeline.boilerplate.rules import Lexicon, Rule
 from pipeline.classifiers import linear
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.linear import LinearClassifier
+from tests.encoders import tiny_encoders  # noqa: F401
+from tests.tracking.stores import made_store  # noqa: F401
+from tests.trained import light_models, trained  # noqa: F401
 
 # Derandomised: a run tells about the code, not about the day it ran on.
 settings.register_profile(
@@ -29,6 +32,16 @@ settings.register_profile(
 settings.load_profile("newsfacts")
 
 PROJECT = Path(__file__).parent.parent
+
+# These fixtures train models or start processes: whatever needs one is slow.
+SLOW_FIXTURES = {"trained", "made_store"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 class NetworkBlockedError(OSError):

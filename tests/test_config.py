@@ -51,7 +51,7 @@ def test_a_missing_or_empty_section_has_its_defaults(content: dict[str, object])
 
 def test_a_section_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Train().seed = 2  # type: ignore[misc]
+        Train().seed = 2
 
 
 @pytest.mark.parametrize(

@@ -52,14 +52,17 @@ def test_no_source_is_invented(sentence: str) -> None:
     assert direct_attribution(sentence) is None
 
 
-@given(st.lists(st.sampled_from(["“", "”", '"', "said ", "Lopez ", ", ", ". ", "Dr. ", "told ", "and ", "we won"])).map("".join))
+PIECES = ("“", "”", '"', "said ", "Lopez ", ", ", ". ", "Dr. ", "told ", "and ", "we won")
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_source_and_cue_stand_in_the_sentence(sentence: str) -> None:
     found = direct_attribution(sentence)
     if found is not None:
         assert found.source.strip() == found.source != ""
         assert found.source in sentence
         assert found.cue in sentence
-        assert not set(found.source) & set("“”\"")
+        assert not set(found.source) & set('“”"')
 
 
 def test_facts_carry_the_named_targets_and_leave_open_what_was_not_looked_for() -> None:

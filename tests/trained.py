@@ -130,3 +130,12 @@ def manifest(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert {"manifest.json": digests(folder)["manifest.json"], **found["files"]} == digests(folder)
     return found
+
+
+@pytest.fixture(scope="session")
+def light_models(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The four models with linear engines alone, which load in a moment; tests damage only copies."""
+    root = tmp_path_factory.mktemp("light")
+    shutil.copytree(trained.models, root / "models", ignore=shutil.ignore_patterns("claims"))
+    trained.rerun("train_claims", root, {"engine": "linear", "linear": {"hash_bits": 12}})
+    return root / "models"

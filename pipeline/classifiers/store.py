@@ -95,13 +95,16 @@ def save(
     return manifest
 
 
-def load(folder: Path) -> Model:
-    """Read and verify a model folder.
+def load(folder: Path, task: str | None = None) -> Model:
+    """Read and verify a model folder, of any task or of the given one.
 
     Raises:
-        ModelError: the folder or its manifest is missing, or a file is missing, altered or unexpected.
+        ModelError: the folder or its manifest is missing, a file is missing, altered or unexpected, or the model is
+            for another task.
     """
     manifest, digest = verify(folder)
+    if task is not None and manifest.task != task:
+        raise ModelError(f"{folder} holds a model for {manifest.task}, not for {task}; name the folder of that task")
     if manifest.engine == "linear":
         from pipeline.classifiers import linear
 

@@ -39,6 +39,8 @@ class Config(Section):
     """Settings of the transformer engine."""
 
     encoder: encoders.Config = encoders.Config()
+    freeze_embeddings: bool = True
+    """Leave the token vectors, half of the weights, as pretrained: words that training lacks keep their meaning."""
     max_tokens: int = 128
     """Tokens of one window; a longer text is read in several windows, never cut."""
     train_on_first_window: bool = False
@@ -213,11 +215,14 @@ def _cpu_flags() -> str:
 def _optimizer(network: _Network, config: Config) -> torch.optim.Optimizer:
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
+        if config.freeze_embeddings and name.startswith("encoder.embeddings."):
+            parameter.requires_grad_(False)
+            continue
         rate = config.learning_rate * (10 if name.startswith("head.") else 1)
         decay = 0.0 if parameter.ndim == 1 else config.weight_decay
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+        [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()], fused=True
     )
 
 

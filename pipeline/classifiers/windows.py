@@ -32,11 +32,14 @@ class Window:
 
 
 def windows(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Window]:
-    """Tokenize examples into as many windows as they need; a second segment stands in every window."""
-    pairs = [example.pair or "" for example in examples]
+    """Tokenize examples into as many windows as they need.
+
+    A second segment stands in every window; of one that is longer than half a window, its beginning.
+    """
+    pairs = [_head((example.pair or "").translate(_FOLD), tokenizer, max_tokens // 2) for example in examples]
     encoded = tokenizer(
         [example.text.translate(_FOLD) for example in examples],
-        [pair.translate(_FOLD) for pair in pairs] if any(pairs) else None,
+        pairs if any(pairs) else None,
         truncation="only_first",
         max_length=max_tokens,
         return_overflowing_tokens=True,
@@ -46,6 +49,15 @@ def windows(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max
         Window(example, {name: encoded[name][row] for name in names})
         for row, example in enumerate(encoded["overflow_to_sample_mapping"])
     ]
+
+
+def _head(text: str, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> str:
+    if len(text.encode()) <= max_tokens:
+        return text
+    found = tokenizer(
+        text, add_special_tokens=False, truncation=True, max_length=max_tokens, return_offsets_mapping=True
+    )
+    return text[: found["offset_mapping"][-1][1]]
 
 
 def batches(

@@ -14,7 +14,6 @@ from typing import Any
 import mlflow
 import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
@@ -71,7 +70,7 @@ def log(run: StageRun) -> None:
     """Log a finished stage; a store that fails now costs the log, never the stage's work."""
     try:
         _log(run)
-    except (MlflowException, OSError) as error:
+    except store.FAULTS as error:
         _LOG.warning("%s is done, but its run was not logged: %s", run.stage, error)
 
 

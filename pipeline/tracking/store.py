@@ -16,11 +16,14 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import mlflow
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import ConfigError
 
 EXPERIMENT = "newsfacts"
 FOLDER = Path("mlruns")
+FAULTS = (MlflowException, SQLAlchemyError, OSError)
+"""What a store that cannot be used raises."""
 _TIMEOUT = 5.0  # seconds for a tracking server to answer
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -49,8 +52,12 @@ def check() -> None:
             ) from None
     try:
         open_experiment()
-    except (MlflowException, OSError) as error:
-        raise ConfigError(f"the tracking store {address} cannot be opened: {error}") from None
+    except FAULTS as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"the tracking store {address} cannot be opened: {reason}; move it away, or name another in "
+            "MLFLOW_TRACKING_URI"
+        ) from None
 
 
 def open_experiment() -> str:

@@ -88,7 +88,8 @@ def written(folder: Path, **files: str) -> Path:
 
 
 def test_a_folder_is_read_in_the_order_of_its_files_with_their_bytes(tmp_path: Path) -> None:
-    written(tmp_path, uk=f"language: uk\nrules: [{RULE}]", en=f"language: en\nrules: [{RULE.replace('id: a', 'id: b')}]")
+    other = RULE.replace("id: a", "id: b")
+    written(tmp_path, uk=f"language: uk\nrules: [{RULE}]", en=f"language: en\nrules: [{other}]")
     lexicon = rules.load(tmp_path)
     assert [rule.id for rule in lexicon.rules] == ["b", "a"]
     assert lexicon.files == {name: (tmp_path / name).read_bytes() for name in ("en.yaml", "uk.yaml")}

@@ -15,8 +15,11 @@ from pipeline.classifiers.contract import Prediction
 from pipeline.cleaning import clean, lines
 
 BODY = "The council voted on Tuesday to close the harbour bridge for repairs, officials said."
-PIECES = (BODY, "Follow us on Example", "[READ: More rain]", "(READ: more)", "She left.", "x", " ", "\n", "\n\n", "\r\n", "\xa0",
-          "&nbsp;", "&amp;", "\u200b", "\ufeff", "\xad", "â€œâ€¦", "Ã©Ã©\xa0", "''", "&#10;")  # fmt: skip
+PIECES = (
+    *(BODY, "Follow us on Example", "[READ: More rain]", "(READ: more)", "She left.", "x"),
+    *(" ", "\n", "\n\n", "\r\n", "\xa0", "&nbsp;", "&#10;"),
+    *("&amp;", "\u200b", "\ufeff", "\xad", "â€œâ€¦", "Ã©Ã©\xa0", "''"),
+)
 
 
 def stripped(
@@ -33,9 +36,7 @@ def stripped(
     if removable is not None:
         scores = ({"promo": score, "body": 1 - score} for score in removable)
         predictions = [Prediction(max(of, key=lambda label: of[label]), max(of.values()), of, False) for of in scores]
-    return strip(
-        cleaned, lines(cleaned.text), predictions, lexicon, config or Config(), opens_with_headline=headline
-    )
+    return strip(cleaned, lines(cleaned.text), predictions, lexicon, config or Config(), opens_with_headline=headline)
 
 
 @st.composite
@@ -76,7 +77,7 @@ def test_what_stays_is_clean_and_its_lines_are_found_in_it(lexicon: Lexicon, art
     found = stripped(raw, lexicon, removable)
     text = found.body.text
     assert text == text.strip()
-    assert not {"  ", " \n", "\n ", "\n\n\n"} & {text[place : place + size] for size in (2, 3) for place in range(len(text))}
+    assert not [blanks for blanks in ("  ", " \n", "\n ", "\n\n\n") if blanks in text]
     assert [text[line.start : line.end] for line in found.lines] == [line.text for line in found.lines]
     assert "\n".join(line.text for line in found.lines) == text.replace("\n\n", "\n")
     assert len(found.roles) == len(found.lines)
@@ -135,11 +136,29 @@ def test_the_line_classifier_takes_a_line_from_its_threshold_on(lexicon: Lexicon
     ]
 
 
+@pytest.mark.parametrize("line", ["Our channel has news.", "Who has news?", "“All the news.”", "ANN ROE: our channel"])
+def test_a_line_that_ends_like_a_sentence_or_opens_like_a_turn_needs_more_certainty(
+    lexicon: Lexicon, line: str
+) -> None:
+    config = Config(min_score=0.5, min_sentence_score=0.8)
+    assert stripped(f"{BODY}\n{line}", lexicon, [0.1, 0.79], config=config).removals == ()
+    assert stripped(f"{BODY}\n{line}", lexicon, [0.1, 0.8], config=config).body.text == BODY
+    assert stripped(f"{BODY}\nOur channel", lexicon, [0.1, 0.79], config=config).body.text == BODY
+
+
+@pytest.mark.parametrize("opening", ["Correction: ", "CORRECTIONS ", "Editor’s note: ", "An earlier version "])
+def test_the_line_classifier_never_takes_a_correction(lexicon: Lexicon, opening: str) -> None:
+    raw = f"{BODY}\n{opening}the date was wrong"
+    assert stripped(raw, lexicon, [0.1, 0.99]).body.text == raw
+
+
 def test_the_probabilities_of_all_removed_roles_count_together(lexicon: Lexicon) -> None:
     cleaned = clean(f"{BODY}\nShare or follow")
     kept = Prediction("body", 0.9, {"body": 0.9, "promo": 0.1}, False)
     split = Prediction("body", 0.35, {"body": 0.35, "promo": 0.31, "share": 0.34}, False)
-    found = strip(cleaned, lines(cleaned.text), [kept, split], lexicon, Config(), opens_with_headline=False)
+    found = strip(
+        cleaned, lines(cleaned.text), [kept, split], lexicon, Config(min_score=0.6), opens_with_headline=False
+    )
     assert [(removal.role, removal.reason) for removal in found.removals] == [("share", "model:0.65")]
 
 

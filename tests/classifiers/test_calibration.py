@@ -81,5 +81,5 @@ def test_a_higher_temperature_is_less_sure() -> None:
 
 
 def test_labels_must_fit_the_logits() -> None:
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         predictions(np.zeros((1, 3), dtype=np.float32), ("a", "b"), temperature=1, min_score=0)

@@ -75,7 +75,8 @@ def test_features_tell_apart_what_text_does_not() -> None:
 
 
 def test_the_pair_tells_apart_what_text_does_not() -> None:
-    train = [Example("They praised A and blamed B.", pair=pair, label=name) for pair, name in (("Aaa", "favor"), ("Bbb", "against"))]
+    stances = (("Aaa", "favor"), ("Bbb", "against"))
+    train = [Example("They praised A and blamed B.", pair=pair, label=stance) for pair, stance in stances]
     classifier = linear.fit(train * 3, ("favor", "against"), SMALL, seed=13)
     assert [label(classifier, example) for example in train] == ["favor", "against"]
 

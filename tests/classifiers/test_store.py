@@ -129,7 +129,12 @@ def test_a_folder_without_a_manifest_is_named(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"engine": "linear"', '"engine": "magic"'), ('"temperature": 0.5', '"temperature": "hot"'), ('"task"', '"job"'), ("}", "")],
+    [
+        ('"engine": "linear"', '"engine": "magic"'),
+        ('"temperature": 0.5', '"temperature": "hot"'),
+        ('"task"', '"job"'),
+        ("}", ""),
+    ],
 )
 def test_a_manifest_that_cannot_be_understood_is_named(folder: Path, old: str, new: str) -> None:
     content = (folder / MANIFEST).read_text(encoding="utf-8")

@@ -35,7 +35,6 @@ def tiny(tiny_encoders: dict[str, Path]) -> dict[str, object]:
     return {"transformer": {"encoder": settings(tiny_encoders["bert"]), "max_tokens": 48, "epochs": 1}}
 
 
-@pytest.mark.slow
 def test_another_process_leaves_the_same_bytes(trained: Trained, tiny: dict[str, object], tmp_path: Path) -> None:
     trained.rerun("train_claims", tmp_path / "tiny", tiny)
     environment = {**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}

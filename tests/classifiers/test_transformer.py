@@ -1,0 +1,169 @@
+"""The transformer engine on tiny encoders of three architectures: nothing is cut, and a saved one answers the same."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.classifiers import encoders, transformer
+from pipeline.classifiers.contract import Example
+from pipeline.classifiers.transformer import Config, TransformerClassifier
+from pipeline.classifiers.windows import batches, windows
+from tests.encoders import MAKERS, WORDS
+from tests.encoders import settings as encoder_settings
+
+LABELS = ("praise", "blame", "unseen")
+ARCHITECTURES = sorted(MAKERS)
+MAX_TOKENS = 24
+
+
+def config(folder: Path, **others: object) -> Config:
+    given = {"max_tokens": MAX_TOKENS, "epochs": 8, "learning_rate": 0.003, "batch_size": 8, "patience": 9, **others}
+    return Config.model_validate({"encoder": encoder_settings(folder), **given})
+
+
+def sentences(count: int, seed: int) -> list[Example]:
+    """Return sentences of random words in which one word tells the label."""
+    draw = random.Random(seed)
+    found = []
+    for number in range(count):
+        words = draw.choices(WORDS.split()[:20], k=draw.randint(3, 9))
+        words.insert(draw.randrange(len(words)), "praised" if number % 2 == 0 else "blamed")
+        found.append(Example(" ".join(words), pair="the mayor", label=LABELS[number % 2], group=str(number)))
+    return found
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def fitted(request: pytest.FixtureRequest, tiny_encoders: dict[str, Path]) -> TransformerClassifier:
+    folder = tiny_encoders[request.param]
+    return transformer.fit(sentences(160, 1), sentences(40, 2), LABELS, config(folder), seed=5)
+
+
+def best(classifier: TransformerClassifier, examples: Sequence[Example]) -> list[str]:
+    return [classifier.labels[index] for index in classifier.logits(examples).argmax(axis=1)]
+
+
+def test_it_learns_the_word_that_tells_the_label(fitted: TransformerClassifier) -> None:
+    test = sentences(40, 3)
+    hits = sum(found == example.label for found, example in zip(best(fitted, test), test, strict=True))
+    assert hits >= 36
+
+
+def test_a_saved_classifier_answers_the_same_from_another_folder(
+    fitted: TransformerClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "saved").mkdir()
+    fitted.save(tmp_path / "saved")
+    shutil.copytree(tmp_path / "saved", tmp_path / "carried")
+    shutil.rmtree(tmp_path / "saved")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    loaded = transformer.load(tmp_path / "carried", LABELS)
+    test = sentences(40, 4)
+    assert best(loaded, test) == best(fitted, test)
+    np.testing.assert_allclose(loaded.logits(test), fitted.logits(test), atol=0.02)
+    assert not [path.name for path in (tmp_path / "carried").iterdir() if path.suffix in (".bin", ".pt", ".pkl")]
+
+
+def test_the_batch_changes_no_logit(fitted: TransformerClassifier) -> None:
+    examples = [*sentences(70, 6), Example("the " * 200, pair="the mayor"), Example("", pair="the mayor")]
+    together = fitted.logits(examples)
+    order = random.Random(1).sample(range(len(examples)), len(examples))
+    np.testing.assert_allclose(fitted.logits([examples[index] for index in order]), together[order], atol=1e-4)
+    alone = np.concatenate([fitted.logits([example]) for example in examples[-5:]])
+    np.testing.assert_allclose(alone, together[-5:], atol=1e-4)
+    assert fitted.logits([]).shape == (0, len(LABELS))
+
+
+def test_the_end_of_a_long_text_counts_as_its_beginning(fitted: TransformerClassifier) -> None:
+    filler = "the council met on monday " * 40
+    one, other, early = fitted.logits(
+        [Example(f"{filler} praised"), Example(f"{filler} blamed"), Example(f"praised {filler}")]
+    )
+    assert np.abs(one - other).max() > 1e-4
+    assert np.abs(early - other).max() > 1e-4
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@given(words=st.lists(st.sampled_from(WORDS.split()), max_size=90), pair=st.sampled_from(["", "the mayor"]))
+@settings(max_examples=25)
+def test_windows_hold_every_token_and_the_pair(
+    tiny_encoders: dict[str, Path], architecture: str, words: list[str], pair: str
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoders[architecture])
+    text = " ".join(words)
+    found = windows([Example("a"), Example(text, pair=pair)], tokenizer, MAX_TOKENS)
+    own = [window for window in found if window.example == 1]
+    assert [window.example for window in found] == [0] + [1] * len(own)
+    assert all(0 < window.length <= MAX_TOKENS for window in found)
+    whole = tokenizer(text, add_special_tokens=False)["input_ids"]
+    second = tokenizer(pair, add_special_tokens=False)["input_ids"]
+    specials = set(tokenizer.all_special_ids)
+    tokens = [[token for token in window.tokens["input_ids"] if token not in specials] for window in own]
+    assert all(window[len(window) - len(second) :] == second for window in tokens)
+    assert [token for window in tokens for token in window[: len(window) - len(second)]] == whole
+
+
+def test_batches_hold_every_window_once_padded_to_the_longest(tiny_encoders: dict[str, Path]) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoders["bert"])
+    examples = [Example("the council " * (number % 13 + 1)) for number in range(75)]
+    found = windows(examples, tokenizer, MAX_TOKENS)
+    numbers: list[int] = []
+    for own, batch in batches(found, tokenizer):
+        numbers += own
+        assert batch["input_ids"].shape == batch["attention_mask"].shape
+        assert batch["attention_mask"].sum(dim=1).max() == batch["input_ids"].shape[1]
+    assert sorted(numbers) == sorted(window.example for window in found)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_second_segment_longer_than_a_window_is_answered(tiny_encoders: dict[str, Path], architecture: str) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoders[architecture])
+    found = windows([Example("the mayor won", pair="the council " * 60)], tokenizer, MAX_TOKENS)
+    assert found
+    assert all(window.length <= MAX_TOKENS for window in found)
+
+
+def test_training_twice_gives_the_same_weights(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        found = transformer.fit(
+            sentences(40, 1), sentences(10, 2), LABELS, config(tiny_encoders["bert"], epochs=1), seed=5
+        )
+        found.save(tmp_path / name)
+        contents.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_training_on_the_first_window_still_predicts_on_all(tiny_encoders: dict[str, Path]) -> None:
+    long = [Example(f"{example.text} {'the ' * 60}", label=example.label) for example in sentences(20, 1)]
+    settings = config(tiny_encoders["bert"], epochs=1, train_on_first_window=True)
+    found = transformer.fit(long, long[:4], LABELS, settings, seed=5)
+    one, other = found.logits([Example("the " * 60 + "praised " * 9), Example("the " * 60 + "blamed " * 9)])
+    assert np.abs(one - other).max() > 1e-4
+
+
+def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
+    from pipeline.errors import ModelError
+
+    shutil.copytree(tiny_encoders["bert"], tmp_path / "bert")
+    given = config(tmp_path / "bert")
+    with (tmp_path / "bert" / "model.safetensors").open("ab") as stream:
+        stream.write(b"\0")
+    assert isinstance(given.encoder, encoders.Config)
+    with pytest.raises(ModelError, match=r"model\.safetensors has sha256 .* the configuration says"):
+        transformer.fit(sentences(4, 1), sentences(4, 2), LABELS, given, seed=5)

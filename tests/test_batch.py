@@ -1,0 +1,276 @@
+"""Many inputs of every kind → outputs of every kind: each input ends in the output or in the rejected file, once."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.calls import Outcome, newsfacts
+
+NEWS = (
+    "The council of {place} closed the ferry on Monday after two nights of storms. "
+    "Nato sent {number} engineers to the quay, and the mayor praised the alliance for its help. "
+    "Nobody knows when the boats will sail again."
+)
+PAGE = """<html><head><title>Ferry {number}</title></head><body><nav>Home | News</nav><article><h1>Ferry {number}</h1>
+<p>{news}</p><p>{news}</p></article></body></html>"""
+SUMMARY = {
+    "read", "annotated", "rejected", "repeated_ids", "warnings", "seconds", "articles_per_second", "provenance",
+}  # fmt: skip
+
+
+def news(number: int) -> str:
+    return NEWS.format(place=f"Port {number}", number=300 + number)
+
+
+def records(numbers: range) -> list[dict[str, Any]]:
+    return [{"id": f"r{number}", "title": f"Ferry {number}", "text": news(number)} for number in numbers]
+
+
+def write_jsonl(path: Path, lines: list[Any]) -> Path:
+    text = "".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
+        return [json.loads(line) for line in stream]
+
+
+def rejected(output: Path) -> list[dict[str, Any]]:
+    return read_jsonl(output.with_name(f"{output.name}.rejected.jsonl"))
+
+
+def summary(output: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(output.with_name(f"{output.name}.summary.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """A folder with an input of every kind, good ones and bad."""
+    root = tmp_path / "inbox"
+    (root / "deep" / "er").mkdir(parents=True)
+    (root / "a.txt").write_text(f"A headline\n\n{news(1)}\n", encoding="utf-8")
+    (root / "empty.txt").write_bytes(b"")
+    (root / "binary.txt").write_bytes(bytes(range(256)) * 20)
+    (root / "cut.txt").write_bytes(f"{news(2)} – caf\u00e9".encode()[:-1])
+    (root / "deep" / "page.html").write_text(PAGE.format(number=3, news=news(3)), encoding="utf-8")
+    (root / "deep" / "nested.htm").write_text(f"<html>{'<div>' * 10_000}{news(4)}", encoding="utf-8")
+    write_jsonl(root / "deep" / "er" / "b.jsonl", [*records(range(5, 8)), '{"text": ', {"title": "no text"}, "", "[1]"])
+    write_jsonl(root / "c.jsonl.gz", [*records(range(8, 10)), {"id": "r10", "text": 10}])
+    with (root / "d.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerows([["id", "text"], ["r11", news(11)], ["r12", ""], ["r13", news(13)]])
+    table = pa.table(
+        {"id": ["r14", "r15"], "text": [news(14), None], "html": [None, PAGE.format(number=15, news=news(15))]}
+    )
+    pq.write_table(table, root / "e.parquet")
+    (root / "notes.pdf").write_bytes(b"%PDF")
+    return root
+
+
+GOOD = {
+    ("a.txt", 1), ("deep/page.html", 1), ("deep/er/b.jsonl", 1), ("deep/er/b.jsonl", 2), ("deep/er/b.jsonl", 3),
+    ("c.jsonl.gz", 1), ("c.jsonl.gz", 2), ("d.csv", 1), ("d.csv", 3), ("e.parquet", 1), ("e.parquet", 2),
+}  # fmt: skip
+BAD = {
+    ("empty.txt", 1): "empty",
+    ("binary.txt", 1): "binary",
+    ("cut.txt", 1): "truncated-utf8",
+    ("deep/nested.htm", 1): "html-too-deep",
+    ("deep/er/b.jsonl", 4): "malformed-json",
+    ("deep/er/b.jsonl", 5): "missing-field",
+    ("deep/er/b.jsonl", 7): "wrong-type",
+    ("c.jsonl.gz", 3): "wrong-type",
+    ("d.csv", 2): "missing-field",
+}
+
+
+def annotate(models: Path, output: Path, *inputs: str | Path, stdin: bytes = b"") -> Outcome:
+    return newsfacts("annotate", *inputs, "--output", output, "--models", models, stdin=stdin)
+
+
+def test_every_input_of_a_folder_is_annotated_or_rejected_once(light_models: Path, inbox: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    outcome = annotate(light_models, output, inbox)
+    found = [(one["input"].removeprefix(f"{inbox}/"), one["line"]) for one in read_jsonl(output)]
+    refused = {(one["input"].removeprefix(f"{inbox}/"), one["line"]): one["reason"] for one in rejected(output)}
+    assert len(found) == len(set(found))
+    assert set(found) == GOOD
+    assert refused == BAD
+    assert all(set(one) == {"input", "line", "id", "reason", "detail"} and one["detail"] for one in rejected(output))
+    assert outcome.code == 1  # 9 of 20 are over the ceiling
+    assert "11 articles annotated" in outcome.err
+    assert "9 rejected" in outcome.err
+    assert "45% of the inputs were rejected" in outcome.err
+    assert "binary 1" in outcome.err
+
+
+def test_the_summary_counts_what_happened(light_models: Path, inbox: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    annotate(light_models, output, inbox)
+    found = summary(output)
+    assert found.keys() >= SUMMARY
+    assert (found["read"], found["annotated"]) == (len(GOOD) + len(BAD), len(GOOD))
+    assert sum(found["rejected"].values()) == len(BAD)
+    assert found["rejected"]["wrong-type"] == 2
+    assert set(found["provenance"]["models"]) == {"boilerplate", "topic", "stance", "claims"}
+    assert all(one["provenance"] == found["provenance"] for one in read_jsonl(output) if one["input"].endswith("l.gz"))
+
+
+@pytest.mark.parametrize("name", ["out.jsonl.gz", "out.parquet", "out"])
+def test_every_kind_of_output_holds_the_same(light_models: Path, tmp_path: Path, name: str) -> None:
+    source = write_jsonl(
+        tmp_path / "in.jsonl", [{**one, "desk": "harbour", "pages": [1, 2]} for one in records(range(7))]
+    )
+    plain, packed = tmp_path / "plain.jsonl", tmp_path / name
+    assert annotate(light_models, plain, source).code == 0
+    assert annotate(light_models, packed, source).code == 0
+    expected = read_jsonl(plain)
+    if name == "out.jsonl.gz":
+        found = read_jsonl(packed)
+    else:
+        found = [plain_row(row) for row in pq.read_table(packed).to_pylist()]
+    assert found == expected
+    assert rejected(packed) == []
+    assert summary(packed)["annotated"] == 7
+
+
+def plain_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a Parquet row as its JSON line has it: maps as objects, metadata decoded."""
+    row["metadata"] = json.loads(row["metadata"])
+    for name in ("models", "input"):
+        value = row["provenance"][name]
+        row["provenance"][name] = None if value is None else dict(value)
+    return row
+
+
+@pytest.mark.parametrize("kind", ["glob", "files", "stdin"])
+def test_globs_files_and_standard_input_are_read_in_order(light_models: Path, tmp_path: Path, kind: str) -> None:
+    first = write_jsonl(tmp_path / "in" / "1.jsonl", records(range(40)))
+    second = write_jsonl(tmp_path / "in" / "2.jsonl", records(range(40, 45)))
+    output = tmp_path / "out.jsonl"
+    if kind == "glob":
+        outcome = annotate(light_models, output, tmp_path / "in" / "*.jsonl")
+    elif kind == "files":
+        outcome = annotate(light_models, output, first, second)
+    else:
+        outcome = annotate(light_models, output, "-", stdin=first.read_bytes() + second.read_bytes())
+    assert outcome.code == 0
+    assert [one["id"] for one in read_jsonl(output)] == [f"r{number}" for number in range(45)]
+    if kind == "stdin":
+        assert {one["input"] for one in read_jsonl(output)} == {"-"}
+
+
+def test_files_keep_the_order_of_the_call(light_models: Path, tmp_path: Path) -> None:
+    first = write_jsonl(tmp_path / "z.jsonl", records(range(2)))
+    second = write_jsonl(tmp_path / "a.jsonl", records(range(2, 4)))
+    annotate(light_models, tmp_path / "out.jsonl", first, second)
+    assert [one["id"] for one in read_jsonl(tmp_path / "out.jsonl")] == ["r0", "r1", "r2", "r3"]
+
+
+def test_unknown_metadata_address_and_date_pass_through(light_models: Path, tmp_path: Path) -> None:
+    extra = {"desk": "harbour", "tags": ["ferry", "storm"], "geo": {"lat": 53.5}}
+    known = {"url": "https://news.example/1", "published": "2024-05-02", "source": "The Bell", "title": "Ferry"}
+    source = write_jsonl(tmp_path / "in.jsonl", [{"text": news(1), **known, **extra}])
+    annotate(light_models, tmp_path / "out.jsonl", source)
+    (found,) = read_jsonl(tmp_path / "out.jsonl")
+    assert {name: found[name] for name in known} == known
+    assert found["metadata"] == extra
+    assert found["id"]
+
+
+def test_equal_ids_are_both_annotated_and_warned_about(light_models: Path, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", [{"id": "same", "text": news(1)}, {"id": "same", "text": news(2)}])
+    outcome = annotate(light_models, tmp_path / "out.jsonl", source)
+    assert [(one["id"], one["line"]) for one in read_jsonl(tmp_path / "out.jsonl")] == [("same", 1), ("same", 2)]
+    assert outcome.code == 0
+    assert "1 ids occur more than once" in outcome.err
+    assert summary(tmp_path / "out.jsonl")["repeated_ids"] == 1
+
+
+def test_the_ceiling_is_configurable(light_models: Path, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", [*records(range(3)), "{"])
+    config = tmp_path / "config.yaml"
+    config.write_text("annotate: {max_rejected_share: 0.25}\n", encoding="utf-8")
+    output = tmp_path / "out.jsonl"
+    assert annotate(light_models, output, source).code == 1
+    assert annotate(light_models, output, source, "--config", config).code == 0
+    assert [one["reason"] for one in rejected(output)] == ["malformed-json"]
+
+
+def test_a_limit_and_the_raw_text_on_request(light_models: Path, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records(range(9)))
+    annotate(light_models, tmp_path / "out.jsonl", source, "--limit", "4", "--keep-raw")
+    assert [one["raw"] for one in read_jsonl(tmp_path / "out.jsonl")] == [news(number) for number in range(4)]
+    annotate(light_models, tmp_path / "out.jsonl", source, "--limit", "2")
+    assert [one["raw"] for one in read_jsonl(tmp_path / "out.jsonl")] == [None, None]
+
+
+def test_a_second_run_replaces_the_first_and_leaves_the_same_bytes(light_models: Path, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records(range(3)))
+    for output in (tmp_path / "out.jsonl.gz", tmp_path / "out.jsonl"):
+        annotate(light_models, output, source)
+        first = output.read_bytes()
+        annotate(light_models, output, source)
+        assert output.read_bytes() == first
+    assert annotate(light_models, tmp_path / "shards", source).code == 0
+    assert annotate(light_models, tmp_path / "shards", source, "--limit", "1").code == 0
+    assert pq.read_table(tmp_path / "shards").num_rows == 1
+    assert not list(tmp_path.glob(".*part"))
+
+
+def test_a_page_is_annotated_on_its_main_text_and_says_how_it_was_extracted(light_models: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(PAGE.format(number=1, news=news(1)), encoding="utf-8")
+    assert annotate(light_models, tmp_path / "out.jsonl", page, "--keep-raw").code == 0
+    (found,) = read_jsonl(tmp_path / "out.jsonl")
+    assert "Home | News" not in found["raw"]
+    assert "closed the ferry" in found["text"]
+    assert found["provenance"]["input"].keys() == {"extractor", "version", "sha256"}
+
+
+def test_an_article_of_nothing_but_promo_is_kept_with_a_warning(light_models: Path, tmp_path: Path) -> None:
+    source = tmp_path / "promo.txt"
+    source.write_text("Subscribe now for unlimited access\n\nFollow us on Twitter\n", encoding="utf-8")
+    assert annotate(light_models, tmp_path / "out.jsonl", source).code == 0
+    (found,) = read_jsonl(tmp_path / "out.jsonl")
+    assert any(warning.startswith("strip-guard") for warning in found["warnings"])
+    assert found["text"]
+    assert summary(tmp_path / "out.jsonl")["warnings"] == len(found["warnings"])
+
+
+def test_a_line_of_50_mb_is_rejected_and_the_next_is_annotated(light_models: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    with source.open("wb") as stream:
+        stream.write(b'{"id": "huge", "text": "')
+        for _ in range(50):
+            stream.write(b"storm " * 166_667)
+        stream.write(b'"}\n')
+        stream.writelines(json.dumps(one).encode() + b"\n" for one in records(range(10)))
+    outcome = annotate(light_models, tmp_path / "out.jsonl", source)
+    assert outcome.code == 0
+    assert [(one["line"], one["reason"]) for one in rejected(tmp_path / "out.jsonl")] == [(1, "too-large")]
+    assert [one["line"] for one in read_jsonl(tmp_path / "out.jsonl")] == list(range(2, 12))
+
+
+def test_inputs_without_any_article_leave_an_empty_output(light_models: Path, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", [])
+    for name in ("out.jsonl", "out.parquet", "out"):
+        assert annotate(light_models, tmp_path / name, source).code == 0
+        assert summary(tmp_path / name)["read"] == 0
+    assert read_jsonl(tmp_path / "out.jsonl") == []
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == pq.read_table(tmp_path / "out").num_rows == 0

@@ -1,0 +1,519 @@
+"""The commands: what they print and leave, with which exit code they end, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.article import CLAIM_LABELS, STANCE_LABELS
+from tests.calls import Outcome, newsfacts
+from tests.dvc_deps import ROOT
+from tests.tracking.stores import Store
+from tests.trained import Trained
+
+SENTENCE = "The mayor praised the harbour council for the new ferry, which cost $14 million."
+
+
+def write(path: Path, lines: list[Any]) -> Path:
+    text = "".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def predict(models: Path, task: str, folder: Path, lines: list[Any]) -> list[dict[str, Any]]:
+    """Return the predictions for lines that are all usable."""
+    source, output = write(folder / "in.jsonl", lines), folder / "out.jsonl"
+    outcome = newsfacts("predict", task, source, "--output", output, "--models", models)
+    assert outcome.code == 0, outcome.err
+    assert read(folder / "out.rejected.jsonl") == []
+    found = read(output)
+    assert len(found) == len(lines)
+    return found
+
+
+# --- predict
+
+
+@pytest.mark.parametrize("task", ["topic", "stance", "claims"])
+def test_a_prediction_has_a_label_and_the_probability_of_every_label(
+    light_models: Path, tmp_path: Path, task: str
+) -> None:
+    lines = [{"id": f"p{number}", "text": SENTENCE * number, "target": "harbour council"} for number in (1, 2, 30)]
+    found = predict(light_models, task, tmp_path, lines)
+    labels = set(json.loads((light_models / task / "manifest.json").read_text(encoding="utf-8"))["labels"])
+    assert [one["id"] for one in found] == ["p1", "p2", "p30"]
+    for one in found:
+        assert one.keys() == {"id", "label", "score", "scores", "abstained"}
+        assert one["scores"].keys() == labels
+        assert sum(one["scores"].values()) == pytest.approx(1, abs=1e-3)
+        assert one["score"] == one["scores"][one["label"]] == max(one["scores"].values())
+        assert all(round(score, 4) == score for score in one["scores"].values())
+
+
+def test_a_line_without_an_id_has_its_number(light_models: Path, tmp_path: Path) -> None:
+    found = predict(light_models, "claims", tmp_path, [{"text": "One."}, {"text": "Two.", "id": 7}, {"text": "Three."}])
+    assert [one["id"] for one in found] == [1, 7, 3]
+
+
+def test_the_most_probable_label_stands_also_where_the_model_abstains(light_models: Path, tmp_path: Path) -> None:
+    lines = [{"text": f"{words} the harbour council", "target": "harbour council"} for words in ("Beside", "On", "Of")]
+    for one in predict(light_models, "stance", tmp_path, lines):
+        assert one["abstained"] is (one["score"] < 0.5)
+        assert one["label"] in STANCE_LABELS
+    found = predict(light_models, "claims", tmp_path, [{"text": text} for text in ("Why?", "x", SENTENCE, "1 2 3")])
+    assert {one["abstained"] for one in found} == {one["score"] < 0.5 for one in found}
+
+
+def test_the_mention_counts_where_it_is_pointed_at(light_models: Path, tmp_path: Path) -> None:
+    text = "Anna praised the port. Berta blamed the port for a disgrace and called it a failure."
+    first, second = text.index("the port"), text.rindex("the port")
+    lines = [
+        {"text": text, "target": "the port", "start": first, "end": first + 8},
+        {"text": text, "target": "the port", "start": second, "end": second + 8},
+        {"text": "Anna praised the port.", "target": "the port"},
+        {"text": "Berta blamed the port for a disgrace and called it a failure.", "target": "the port"},
+        {"text": text, "target": "the port"},
+    ]
+    at_first, at_second, alone_first, alone_second, whole = (
+        one["scores"] for one in predict(light_models, "stance", tmp_path, lines)
+    )
+    assert at_first == alone_first
+    assert at_second == alone_second
+    assert at_first != at_second
+    assert whole not in (at_first, at_second)
+
+
+def test_a_target_that_training_never_saw_or_the_text_never_names_is_answered(
+    light_models: Path, tmp_path: Path
+) -> None:
+    lines = [
+        {"text": "Zorblax Holdings ruined the bay, she said.", "target": "Zorblax Holdings"},
+        {"text": "They ruined the bay, she said.", "target": "Zorblax Holdings"},
+        {"text": "Зеленський подякував.", "target": "Зеленський"},
+    ]
+    assert all(one["label"] in STANCE_LABELS for one in predict(light_models, "stance", tmp_path, lines))
+
+
+@pytest.mark.parametrize("task", ["topic", "claims"])
+def test_a_long_text_is_read_to_its_end(trained: Trained, tmp_path: Path, task: str) -> None:
+    opening = "The council met and spoke about the budget of the town. " * 150  # 1,500 words
+    lines = [
+        {"text": opening + "The striker scored a late goal and the team won the cup match in the stadium. " * 100},
+        {"text": opening + "Is it not a shame? We should all pray for the patients of the hospital, I think. " * 94},
+    ]
+    one, other = predict(trained.models, task, tmp_path, lines)
+    assert one["scores"] != other["scores"]
+
+
+def test_a_title_counts_once(light_models: Path, tmp_path: Path) -> None:
+    lines = [
+        {"text": "The team won.", "title": "Goal of the season"},
+        {"text": "The team won."},
+        {"text": "Goal of the season\n\nThe team won.", "title": "Goal of the season"},
+    ]
+    titled, untitled, included = (one["scores"] for one in predict(light_models, "topic", tmp_path, lines))
+    assert titled == included
+    assert titled != untitled
+
+
+UNUSABLE = [
+    ("topic", '{"text": "cut', "malformed-json"),
+    ("topic", "[]", "wrong-type"),
+    ("topic", '{"title": "T"}', "missing-field"),
+    ("topic", '{"text": 5}', "wrong-type"),
+    ("claims", '{"text": " \\n "}', "empty"),
+    ("claims", '{"text": null}', "missing-field"),
+    ("stance", '{"text": "The port closed."}', "missing-field"),
+    ("stance", '{"text": "The port closed.", "target": ""}', "empty"),
+    ("stance", '{"text": "The port closed.", "target": "port", "start": 4, "end": 400}', "bad-offset"),
+    ("stance", '{"text": "The port closed.", "target": "port", "start": 4}', "bad-offset"),
+    ("stance", '{"text": "The port closed.", "target": "port", "start": "4", "end": 8}', "bad-offset"),
+]
+
+
+@pytest.mark.parametrize("task", ["topic", "stance", "claims"])
+def test_unusable_lines_are_listed_with_a_reason_and_the_rest_is_predicted(
+    light_models: Path, tmp_path: Path, task: str
+) -> None:
+    good = {"text": "The port closed.", "target": "port"}
+    bad = [(line, reason) for own, line, reason in UNUSABLE if own == task]
+    source = write(tmp_path / "in.jsonl", [good, *(line for line, _ in bad), "", good])
+    outcome = newsfacts("predict", task, source, "--output", tmp_path / "out.jsonl", "--models", light_models)
+    assert outcome.code == 0
+    assert [one["id"] for one in read(tmp_path / "out.jsonl")] == [1, len(bad) + 3]
+    found = read(tmp_path / "out.rejected.jsonl")
+    assert [(one["line"], one["reason"]) for one in found] == [
+        (number, reason) for number, (_, reason) in enumerate(bad, start=2)
+    ]
+    assert f"{len(bad)} lines rejected in {tmp_path / 'out.rejected.jsonl'}" in outcome.err
+
+
+def test_half_a_surrogate_in_an_id_or_text_stops_nothing(light_models: Path, tmp_path: Path) -> None:
+    source = write(
+        tmp_path / "in.jsonl", [r'{"id": "\ud83d", "text": "One."}', r'{"text": "\ud83d"}', '{"text": "Two."}']
+    )
+    for task in ("topic", "claims"):
+        outcome = newsfacts("predict", task, source, "--output", tmp_path / "out.jsonl", "--models", light_models)
+        assert outcome.code == 0
+        answered = [one["id"] for one in read(tmp_path / "out.jsonl")]
+        assert answered[-1] == 3
+        assert len(answered) + len(read(tmp_path / "out.rejected.jsonl")) == 3
+
+
+def test_standard_input_and_gzip_are_read(light_models: Path, tmp_path: Path) -> None:
+    line = json.dumps({"text": SENTENCE}).encode()
+    packed = tmp_path / "in.jsonl.gz"
+    packed.write_bytes(gzip.compress(line))
+    for number, source in enumerate(("-", packed)):
+        output = tmp_path / f"{number}.jsonl"
+        outcome = newsfacts("predict", "claims", source, "--output", output, "--models", light_models, stdin=line)
+        assert outcome.code == 0
+    assert (tmp_path / "0.jsonl").read_bytes() == (tmp_path / "1.jsonl").read_bytes()
+
+
+# --- evaluate
+
+
+def test_evaluate_prints_scores_with_intervals_on_given_labels(light_models: Path, tmp_path: Path) -> None:
+    texts = [SENTENCE, "Why would anyone do that?", "The bridge opened in 1998.", "It is a shame.", "Rain fell."]
+    guessed = [one["label"] for one in predict(light_models, "claims", tmp_path, [{"text": text} for text in texts])]
+    wrong = next(label for label in CLAIM_LABELS if label != guessed[-1])
+    gold = [{"text": text, "label": label} for text, label in zip(texts, [*guessed[:-1], wrong], strict=True)]
+    source = write(tmp_path / "gold.jsonl", [*gold, {"text": "x", "label": "rumour"}, {"label": "none"}])
+    outcome = newsfacts("evaluate", "claims", source, "--models", light_models)
+    found = json.loads(outcome.out)
+    assert outcome.code == 0
+    assert found["classification"]["cases"] == 5
+    assert found["classification"]["accuracy"] == 0.8
+    interval = found["classification"]["accuracy_interval"]
+    assert interval["low"] < 0.8 < interval["high"]
+    assert found["rejected"] == {"unknown-label": 1, "missing-field": 1}
+
+
+def test_evaluate_without_a_usable_line_says_what_a_line_needs(light_models: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "gold.jsonl", [{"text": "x", "label": "rumour"}])
+    outcome = newsfacts("evaluate", "claims", source, "--models", light_models)
+    assert outcome.code == 2
+    assert "'label', one of checkworthy, factual, none" in outcome.err
+
+
+# --- show
+
+
+def test_show_writes_a_page_in_which_the_article_s_markup_is_text(light_models: Path, tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
+    text = "Ferry <b>closed</b>\n\n<script>alert(1)</script> The council closed the ferry on Monday, Nato said.\n"
+    source.write_text(text, encoding="utf-8")
+    outcome = newsfacts("show", source, "--output", tmp_path / "deep" / "page.html", "--models", light_models)
+    assert outcome.code == 0
+    page = (tmp_path / "deep" / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "closed the ferry on Monday" in page
+    assert str(tmp_path / "deep" / "page.html") in outcome.err
+
+
+def test_show_says_why_an_article_cannot_be_shown(light_models: Path, tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
+    source.write_bytes(b"")
+    outcome = newsfacts("show", source, "--output", tmp_path / "page.html", "--models", light_models)
+    assert outcome.code == 2
+    assert "empty" in outcome.err
+    assert not (tmp_path / "page.html").exists()
+
+
+# --- doctor
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is(
+    light_models: Path, made_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made_store.uri)
+    outcome = newsfacts("doctor", "--models", light_models)
+    assert outcome.code == 0
+    looked_at = [line.removeprefix("ok").partition(":")[0].strip() for line in outcome.out.splitlines()]
+    assert {"python", "torch", "encoder", "model topic", "model claims", "tracking"} <= set(looked_at)
+
+
+def test_doctor_names_what_is_wrong_and_what_to_do(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(light_models, models)
+    changed_byte(models / "topic")
+    shutil.rmtree(models / "stance")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    outcome = newsfacts("doctor", "--models", models)
+    assert outcome.code == 3
+    wrong = [line for line in outcome.out.splitlines() if line.startswith("WRONG")]
+    assert [line.partition(":")[0] for line in wrong] == ["WRONG model topic", "WRONG model stance", "WRONG tracking"]
+    assert "linear.skops was altered" in wrong[0]
+    assert "make repro" in wrong[1]
+    assert "MLFLOW_TRACKING_URI" in wrong[2]
+
+
+# --- help and stages
+
+HEAVY = ("torch", "transformers", "sklearn", "mlflow", "pandas", "scipy", "trafilatura", "datasets")
+
+
+def test_help_answers_without_importing_what_the_work_needs() -> None:
+    code = f"""
+import sys
+from pipeline.__main__ import main
+for command in ([], ["annotate"], ["predict"], ["evaluate"], ["show"], ["doctor"]):
+    try:
+        main([*command, "--help"])
+    except SystemExit as end:
+        assert not end.code
+print("imported:", sorted(set({HEAVY!r}) & set(sys.modules)))
+"""
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.count("Usage:") == 6
+    assert "imported: []" in found.stdout
+
+
+def test_version_is_printed() -> None:
+    assert newsfacts("--version").out.startswith("newsfacts ")
+
+
+def test_a_stage_call_that_lacks_a_path_names_it() -> None:
+    outcome = newsfacts("clean", "--config", ROOT / "configs" / "smoke.yaml", "--collected", "data/collect")
+    assert outcome.code == 2
+    assert "--output missing" in outcome.err
+
+
+# --- faults
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write(tmp_path / "in.jsonl", [{"text": SENTENCE}])
+
+
+def config(folder: Path, content: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def annotate(models: Path, source: Path | str, *options: str | Path, output: Path) -> Outcome:
+    return newsfacts("annotate", source, "--output", output, "--models", models, *options)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("annotate: {batch_article: 3}", "did you mean 'batch_articles'"),
+        ("anotate: {batch_articles: 3}", "did you mean 'annotate'"),
+        ("annotate: {reading: {max_article_byte: 3}}", "did you mean 'max_article_bytes'"),
+        ("annotate: {strip: {min_scor: 0.5}}", "did you mean 'min_score'"),
+        ("annotate: {batch_articles: many}", "annotate.batch_articles"),
+        ("annotate: {min_scores: {topics: 0.5}}", "'topics', which abstains from nothing; known: topic, stance"),
+        ("annotate: [", "no valid YAML"),
+        ("- annotate", "holds no sections"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_naming_the_place_and_the_nearest_name(
+    light_models: Path, source: Path, tmp_path: Path, content: str, said: str
+) -> None:
+    path = config(tmp_path, content)
+    outcome = annotate(light_models, source, "--config", path, output=tmp_path / "out.jsonl")
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--runtime", "cuda"), "unknown runtime 'cuda'"),
+        (("--config", "nowhere.yaml"), "no file nowhere.yaml"),
+        (("--limit", "-1"), "--limit"),
+        (("--no-such-option",), "--no-such-option"),
+    ],
+)
+def test_a_wrong_call_is_refused_naming_what_was_given(
+    light_models: Path, source: Path, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    outcome = annotate(light_models, source, *options, output=tmp_path / "out.jsonl")
+    assert outcome.code == 2
+    assert said in outcome.err
+
+
+def test_inputs_and_tasks_that_do_not_exist_are_refused(light_models: Path, source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    for outcome in (
+        annotate(light_models, tmp_path / "nowhere*.jsonl", output=output),
+        newsfacts("predict", "claims", tmp_path / "nowhere.jsonl", "--output", output, "--models", light_models),
+        newsfacts("evaluate", "claims", tmp_path / "nowhere.jsonl", "--models", light_models),
+        newsfacts("show", tmp_path / "nowhere.txt", "--output", tmp_path / "page.html", "--models", light_models),
+    ):
+        assert outcome.code == 2
+        assert "nowhere" in outcome.err
+    outcome = newsfacts("predict", "sentiment", source, "--output", output, "--models", light_models)
+    assert outcome.code == 2
+    assert "known: topic, stance, claims" in outcome.err
+    assert not output.exists()
+
+
+def every_command(models: Path, source: Path, folder: Path) -> list[Outcome]:
+    """Return how each command that needs models ends."""
+    article = folder / "article.txt"
+    article.write_text(SENTENCE, encoding="utf-8")
+    gold = write(folder / "gold.jsonl", [{"text": SENTENCE, "label": "none"}])
+    return [
+        annotate(models, source, output=folder / "out.jsonl"),
+        newsfacts("predict", "claims", source, "--output", folder / "out.jsonl", "--models", models),
+        newsfacts("evaluate", "claims", gold, "--models", models),
+        newsfacts("show", article, "--output", folder / "page.html", "--models", models),
+    ]
+
+
+def test_a_missing_models_folder_is_named_with_the_way_to_get_one(source: Path, tmp_path: Path) -> None:
+    for outcome in every_command(tmp_path / "nowhere", source, tmp_path):
+        assert outcome.code == 3
+        assert str(tmp_path / "nowhere") in outcome.err
+        assert "make repro" in outcome.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def changed_byte(folder: Path) -> None:
+    content = bytearray((folder / "linear.skops").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "linear.skops").write_bytes(content)
+
+
+def missing_file(folder: Path) -> None:
+    (folder / "linear.skops").unlink()
+
+
+def foreign_file(folder: Path) -> None:
+    (folder / "linear.pkl").write_bytes(b"\x80\x04.")
+
+
+def other_manifest(folder: Path) -> None:
+    (folder / "manifest.json").write_text('{"task": "claims"}', encoding="utf-8")
+
+
+def cut_manifest(folder: Path) -> None:
+    (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes()[:40])
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (changed_byte, "linear.skops was altered"),
+        (missing_file, "linear.skops is missing"),
+        (foreign_file, "linear.pkl is no file of this model"),
+        (other_manifest, "is no manifest"),
+        (cut_manifest, "is no manifest"),
+    ],
+)
+def test_a_damaged_model_is_refused_naming_the_file(
+    light_models: Path, source: Path, tmp_path: Path, damage: Any, named: str
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(light_models, models)
+    damage(models / "claims")
+    for outcome in every_command(models, source, tmp_path):
+        assert outcome.code == 3
+        assert named in outcome.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_model_of_another_task_is_refused(light_models: Path, source: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(light_models, models)
+    shutil.rmtree(models / "claims")
+    shutil.copytree(light_models / "topic", models / "claims")
+    for outcome in every_command(models, source, tmp_path):
+        assert outcome.code == 3
+        assert "topic" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["annotate", "predict", "show"])
+def test_an_output_that_cannot_be_written_is_named(
+    light_models: Path, source: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    article = tmp_path / "article.txt"
+    article.write_text(SENTENCE, encoding="utf-8")
+    output = tmp_path / "file" / "out.jsonl"
+    given = {"annotate": (source,), "predict": ("claims", source), "show": (article,)}[command]
+    outcome = newsfacts(command, *given, "--output", output, "--models", light_models)
+    assert outcome.code == 3
+    assert str(tmp_path / "file") in outcome.err
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_an_output_of_unknown_ending_or_in_a_folder_of_others_is_refused(
+    light_models: Path, source: Path, tmp_path: Path
+) -> None:
+    outcome = annotate(light_models, source, output=tmp_path / "out.xlsx")
+    assert outcome.code == 2
+    assert ".parquet" in outcome.err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    assert annotate(light_models, source, output=tmp_path / "mine").code == 2
+    assert (tmp_path / "mine" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+def test_a_broken_archive_is_reported_as_an_input(light_models: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "in.jsonl.gz"
+    packed.write_bytes(gzip.compress(json.dumps({"text": SENTENCE}).encode() * 50)[:-20])
+    output = tmp_path / "out.jsonl"
+    assert annotate(light_models, packed, output=output).code == 1
+    for outcome in (
+        newsfacts("predict", "claims", packed, "--output", output, "--models", light_models),
+        newsfacts("evaluate", "claims", packed, "--models", light_models),
+    ):
+        assert outcome.code == 2
+        assert str(packed) in outcome.err
+
+
+def test_a_prediction_that_fails_leaves_the_output_of_before(light_models: Path, source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    output.write_text("of before\n", encoding="utf-8")
+    assert newsfacts("predict", "claims", source, "--output", output, "--models", tmp_path / "nowhere").code == 3
+    assert annotate(tmp_path / "nowhere", source, output=output).code == 3
+    assert output.read_text(encoding="utf-8") == "of before\n"
+
+
+def test_a_huge_line_is_rejected_and_the_next_is_predicted(light_models: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    with source.open("wb") as stream:
+        stream.write(b'{"text": "')
+        for _ in range(50):
+            stream.write(b"storm " * 166_667)
+        stream.write(b'"}\n{"text": "The port closed."}\n')
+    outcome = newsfacts("predict", "claims", source, "--output", tmp_path / "out.jsonl", "--models", light_models)
+    assert outcome.code == 0
+    assert [one["id"] for one in read(tmp_path / "out.jsonl")] == [2]
+    assert [(one["line"], one["reason"]) for one in read(tmp_path / "out.rejected.jsonl")] == [(1, "too-large")]
+
+
+def test_the_full_models_annotate_in_any_folder(
+    trained: Trained, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained.models, tmp_path / "carried")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert annotate(tmp_path / "carried", source, output=Path("out.jsonl")).code == 0
+    (found,) = read(Path("out.jsonl"))
+    assert found["topic"]["medtop"].isdigit()
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "out.jsonl", "out.jsonl.rejected.jsonl", "out.jsonl.summary.json",
+    ]  # fmt: skip
