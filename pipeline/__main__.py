@@ -64,7 +64,7 @@ def annotate(
         raise ConfigError(f"unknown runtime {runtime!r}; known: auto, torch")
     settings = _annotate_config(config)
     writing.check(output)
-    reading.expand(inputs)
+    _refuse_to_overwrite(reading.expand(inputs), output, batch.rejected_path(output), batch.summary_path(output))
     summary = batch.annotate_files(
         inputs, output, _annotator(models, settings), settings, limit=limit, keep_raw=keep_raw
     )
@@ -98,6 +98,9 @@ def predict(
     """Predict one task for JSON lines; unusable lines go to the output's .rejected.jsonl."""
     from pipeline import labelling
 
+    if not output.name.endswith(".jsonl"):
+        raise ConfigError(f"output {output} does not end in .jsonl, the only form that predictions have")
+    _refuse_to_overwrite([source], output, labelling.rejected_path(output))
     count, rejected = labelling.predict_file(_task(task), source, output, models / task)
     typer.echo(
         f"{count} predictions in {output}, {rejected} lines rejected"
@@ -131,6 +134,7 @@ def show(
     from pipeline.report.page import article_page
 
     settings = _annotate_config(config)
+    _refuse_to_overwrite([article], output)
     found = next(iter(reading.read([article], settings.reading)), None)
     if found is None or isinstance(found, Rejection):
         reason = f"{found.reason}: {found.detail}" if found else "it holds no article"
@@ -195,6 +199,13 @@ def _task(name: str) -> Task:
     if task is None:
         raise ConfigError(f"unknown task {name!r}; known: {', '.join(TASKS)}")
     return task
+
+
+def _refuse_to_overwrite(inputs: list[str], *outputs: Path) -> None:
+    written = {path.resolve() for path in outputs}
+    for given in inputs:
+        if given != "-" and Path(given).resolve() in written:
+            raise ConfigError(f"{given} is an input and would be overwritten; name another output")
 
 
 def _annotate_config(path: Path | None) -> AnnotateConfig:

@@ -34,6 +34,10 @@ class AlignedText:
     def _ends(self) -> list[int]:
         return [edit.end for edit in self.edits]
 
+    @cached_property
+    def _raw_ends(self) -> list[int]:
+        return [edit.raw_end for edit in self.edits]
+
     def raw_span(self, start: int, end: int) -> tuple[int, int]:
         """Return the raw span of ``text[start:end]``.
 
@@ -55,11 +59,11 @@ class AlignedText:
 
     def clean_span(self, raw_start: int, raw_end: int) -> tuple[int, int]:
         """Return the span of ``text`` that comes from ``raw[raw_start:raw_end]``, widened to whole edits."""
-        start, end = raw_start, raw_end
-        for edit in self.edits:
-            if edit.raw_end <= raw_start:
-                start = edit.end + raw_start - edit.raw_end
-            elif edit.raw_start < raw_start:
+        before = bisect_right(self._raw_ends, raw_start)
+        shift = self.edits[before - 1].end - self.edits[before - 1].raw_end if before else 0
+        start, end = raw_start + shift, raw_end + shift
+        for edit in self.edits[before:]:
+            if edit.raw_start < raw_start:
                 start = edit.start
             if edit.raw_start >= raw_end:
                 break

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
+from pydantic import Field
+
 from pipeline import reading, writing
 from pipeline.annotator import Annotator
 from pipeline.article import Article, Provenance
@@ -28,13 +30,13 @@ class Config(Section):
     """Settings of batch annotation."""
 
     reading: ReadingConfig = ReadingConfig()
-    batch_articles: int = 32
+    batch_articles: int = Field(default=32, gt=0)
     """Articles whose sentences are batched together: more fills batches better and takes more memory."""
     strip: StripConfig | None = None
     """Layers and thresholds of stripping; null takes those that the boilerplate model carries."""
     min_scores: dict[str, float] = {}
     """Probabilities below which a task abstains; a task that is left out has its model's own."""
-    max_rejected_share: float = 0.1
+    max_rejected_share: float = Field(default=0.1, ge=0, le=1)
     """Share of inputs that may be quarantined; beyond it the run finishes but exits with 1."""
 
 
@@ -112,7 +114,10 @@ def annotate_files(
         articles_per_second=round(annotated / seconds, 2),
         provenance=annotator.provenance,
     )
-    summary_path(output).write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
+    try:
+        summary_path(output).write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {summary_path(output)}: {error.strerror}; free the place") from None
     return summary
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import charset_normalizer
+from pydantic import Field
 from pydantic_core import from_json, to_json
 
 from pipeline.article import Article, Rejection
@@ -36,9 +37,9 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 class Config(Section):
     """What an input may be at most."""
 
-    max_article_bytes: int = 2_000_000
+    max_article_bytes: int = Field(default=2_000_000, gt=0)
     """Bytes of one text, page or record; a longer one is rejected, not cut."""
-    max_html_depth: int = 500
+    max_html_depth: int = Field(default=500, gt=0)
     """Open elements at once; deeper pages are broken or hostile, and parsers recurse on them."""
 
 
@@ -63,11 +64,11 @@ def expand(inputs: Iterable[str]) -> list[str]:
         elif path.is_dir():
             below = (file for file in sorted(path.rglob("*")) if file.is_file() and ending(file.name))
             files.extend(str(file) for file in below)
-        elif matches := sorted(glob.glob(given, recursive=True)):
+        elif matches := [match for match in sorted(glob.glob(given, recursive=True)) if match != given]:
             files.extend(expand(matches))
         else:
-            raise ConfigError(f"no input {given!r}: no such file, folder or match; check the path")
-    return files
+            raise ConfigError(f"no input {given!r}: no such file, folder or match; check the path, or pipe into -")
+    return list(dict.fromkeys(files))  # a file named twice is read once
 
 
 def ending(name: str) -> str | None:
@@ -248,7 +249,7 @@ def _article(
     extraction: Mapping[str, str] | None,
 ) -> Article:
     _require_unicode(raw)
-    if not raw.strip("\ufeff \t\r\n\x0b\x0c"):
+    if not any(character.isprintable() and not character.isspace() for character in raw):
         raise _Unusable("empty", "no text but blanks")
     digest = hashlib.sha256(raw.encode()).hexdigest()[:16]
     return Article(
@@ -342,6 +343,10 @@ def _read_csv(file: str, config: Config) -> Iterator[Article | Rejection]:
             except csv.Error as error:
                 yield Rejection(file, number, None, "malformed-csv", str(error))
             else:
+                if "" in row and isinstance(row[""], list):
+                    detail = f"{len(row) - 1 + len(row[''])} fields under {len(row) - 1} names; quote texts with commas"
+                    yield Rejection(file, number, None, "malformed-csv", detail)
+                    continue
                 record = {name: value for name, value in row.items() if name and value not in (None, "")}
                 yield article_of(record, input=file, line=number, config=config)
 

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from pipeline.article import STANCE_LABELS, Stance
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.corpus import LabelledArticle
+from pipeline.errors import ModelError
 
 ASSET = "aggregation.json"
 Grouped = Mapping[tuple[str, str], list[Prediction]]
@@ -30,7 +31,7 @@ def example(sentence: str, start: int, end: int, target: str, *, label: str | No
 class Aggregation:
     """From the stances of sentences to that of the article: multinomial logistic regression on their summary.
 
-    ``weights`` has shape (3 labels, 6 features), ``bias`` shape (3,); see ``summary`` for the features.
+    ``weights`` has shape (3 labels, 2 features), ``bias`` shape (3,); see ``summary`` for the features.
     """
 
     weights: NDArray[np.float64]
@@ -50,24 +51,32 @@ class Aggregation:
 
     @classmethod
     def load(cls, path: Path) -> Aggregation:
-        """Read coefficients that ``to_json`` wrote."""
+        """Read coefficients that ``to_json`` wrote.
+
+        Raises:
+            ModelError: they have another shape: another version of this package made them.
+        """
         content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(np.array(content["weights"]), np.array(content["bias"]))
+        weights, bias = np.array(content["weights"]), np.array(content["bias"])
+        if weights.shape != (len(STANCE_LABELS), 2) or bias.shape != (len(STANCE_LABELS),):
+            raise ModelError(f"{path} has coefficients of shape {weights.shape}, of another version; train again")
+        return cls(weights, bias)
 
 
 def summary(sentences: Sequence[Prediction]) -> NDArray[np.float64]:
-    """Return mean and maximum probability of favor and against, and that difference at either end; shape (6,)."""
-    scores = np.array([[prediction.scores[label] for label in STANCE_LABELS[:2]] for prediction in sentences])
-    lean = scores[:, 0] - scores[:, 1]
-    return np.array([*scores.mean(axis=0), *scores.max(axis=0), lean[0], lean[-1]])
+    """Return the mean probability of favor and of against, shape (2,).
+
+    Means alone: a maximum grows with the number of mentions, and would turn long neutral articles into verdicts.
+    """
+    scores = [[prediction.scores[label] for label in STANCE_LABELS[:2]] for prediction in sentences]
+    mean: NDArray[np.float64] = np.array(scores).mean(axis=0)
+    return mean
 
 
 def fit_aggregation(articles: Sequence[tuple[Sequence[Prediction], str]]) -> Aggregation:
     """Fit on (sentence predictions, gold article stance) pairs; without all three labels, fall back to the mean."""
     if {label for _, label in articles} != set(STANCE_LABELS):
-        return Aggregation(
-            np.array([[4.0, 0, 0, 0, 0, 0], [0, 4.0, 0, 0, 0, 0], [-2.0, -2.0, 0, 0, 0, 0]]), np.array([0.0, 0, 2])
-        )
+        return Aggregation(np.array([[4.0, 0.0], [0.0, 4.0], [-2.0, -2.0]]), np.array([0.0, 0.0, 2.0]))
     features = np.stack([summary(sentences) for sentences, _ in articles])
     model = LogisticRegression(C=1.0, max_iter=1000).fit(features, [label for _, label in articles])
     order = [list(model.classes_).index(label) for label in STANCE_LABELS]

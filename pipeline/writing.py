@@ -162,6 +162,10 @@ def check(output: Path) -> None:
         raise ConfigError(
             f"output {output} ends in {output.suffix!r}; use .jsonl, .jsonl.gz, .parquet or a folder name"
         )
+    if not output.name:
+        raise ConfigError(f"output {output} has no name; write a file or folder name")
+    if not output.suffix and output.is_file():
+        raise ConfigError(f"output {output} is a file, and a name without an ending is a folder; name another")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -168,6 +168,8 @@ def test_promo_share_line_and_teaser_go_and_the_news_stays(annotator: Annotator)
     for part in ("Share this article", "Also read |", "is now on Telegram"):
         assert part in gone
         assert part not in found.text
+    assert "\n\n\n" not in found.text
+    assert found.text == found.text.strip()
     for part in ("Larkfield Council closes the ferry", "carried 41,000 passengers", "called the closure a disgrace"):
         assert part in found.text
     assert all(one.role and one.reason.startswith(("rule:", "model:")) for one in found.removed)

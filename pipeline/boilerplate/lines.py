@@ -21,6 +21,7 @@ def examples(lines: Sequence[Line], *, opens_with_headline: bool) -> list[Exampl
     own = [_features(line.text) for line in lines]
     long = [index for index, line in enumerate(lines) if len(line.text) >= LONG_LINE]
     first_long, last_long = (long[0], long[-1]) if long else (len(lines), -1)
+    seen: set[str] = set()
     found: list[Example] = []
     for index, line in enumerate(lines):
         features = dict(own[index])
@@ -37,8 +38,9 @@ def examples(lines: Sequence[Line], *, opens_with_headline: bool) -> list[Exampl
             "from end": min(len(lines) - 1 - index, 5) / 5,
             "above body": float(index < first_long),
             "below body": float(index > last_long),
-            "repeated": float(any(other.text == line.text for other in lines[:index])),
+            "repeated": float(line.text in seen),
         }
+        seen.add(line.text)
         found.append(Example(text=line.text, features=features))
     return found
 

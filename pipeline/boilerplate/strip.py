@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from pydantic import Field
 
 from pipeline.alignment import AlignedText
-from pipeline.article import KEPT_ROLES, Edit, Line, Removal, Role
+from pipeline.article import KEPT_ROLES, ROLES, Edit, Line, Removal, Role
 from pipeline.boilerplate.rules import Lexicon
 from pipeline.classifiers.contract import Prediction
 from pipeline.config import Section
@@ -20,11 +24,11 @@ class Config(Section):
     """The lexicon layer."""
     learned: bool = True
     """The line classifier layer."""
-    min_score: float = 0.7
+    min_score: float = Field(default=0.7, ge=0, le=1)
     """Probability, summed over the removed roles, from which the line classifier removes a line."""
-    min_sentence_score: float = 0.9
+    min_sentence_score: float = Field(default=0.9, ge=0, le=1)
     """The same for a line that ends like a sentence or a speaker's turn: losing one of those is worse."""
-    max_removed_share: float = 0.5
+    max_removed_share: float = Field(default=0.5, ge=0, le=1)
     """Share of an article's characters, blanks aside; beyond it only rules are trusted, with a warning."""
 
 
@@ -107,7 +111,8 @@ def _learned_cuts(
     opens_with_headline: bool,
 ) -> list[_Cut]:
     cuts: list[_Cut] = []
-    touched = {index for index, line in enumerate(lines) for cut in taken if line.start <= cut.start < line.end}
+    starts = [line.start for line in lines]
+    touched = {bisect_right(starts, cut.start) - 1 for cut in taken}
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
         if index in touched or (index == 0 and opens_with_headline) or _CORRECTION.match(line.text):
             continue
@@ -141,10 +146,11 @@ def _apply(
         removals.append(Removal(cut.role, cut.reason, clean.raw[raw_start:raw_end], raw_start, raw_end))
     deleted = sorted([(cut.start, cut.end) for cut in cuts] + _gaps(clean.text, cuts))
     body = clean.replace([(start, end, "") for start, end in deleted])
+    moved = _Moved(deleted)
     kept: list[Line] = []
     roles: list[Role] = []
     for index, line in enumerate(lines):
-        start, end = _moved(line.start, deleted), _moved(line.end, deleted)
+        start, end = moved(line.start), moved(line.end)
         if start == end:
             continue
         kept.append(Line(body.text[start:end], start, end))
@@ -167,8 +173,20 @@ def _whole(clean: AlignedText, cuts: Sequence[_Cut]) -> list[_Cut]:
     return whole
 
 
-def _moved(offset: int, deleted: Sequence[tuple[int, int]]) -> int:
-    return offset - sum(min(offset, end) - start for start, end in deleted if start < offset)
+class _Moved:
+    """Where an offset stands once spans (ordered, apart) are deleted."""
+
+    def __init__(self, deleted: Sequence[tuple[int, int]]) -> None:
+        self._starts = [start for start, _ in deleted]
+        self._deleted = deleted
+        self._before = [0, *accumulate(end - start for start, end in deleted)]
+
+    def __call__(self, offset: int) -> int:
+        index = bisect_left(self._starts, offset)
+        if index == 0:
+            return offset
+        start, end = self._deleted[index - 1]
+        return offset - self._before[index - 1] - (min(offset, end) - start)
 
 
 def _kept_role(index: int, predictions: Sequence[Prediction] | None, opens_with_headline: bool) -> Role:
@@ -181,8 +199,6 @@ def _kept_role(index: int, predictions: Sequence[Prediction] | None, opens_with_
 
 
 def _role(label: str) -> Role:
-    from pipeline.article import ROLES
-
     return next(role for role in ROLES if role == label)
 
 
@@ -194,14 +210,27 @@ def _gaps(text: str, cuts: Sequence[_Cut]) -> list[tuple[int, int]]:
     gaps: list[tuple[int, int]] = []
     index = 0
     while index < len(cuts):
-        blanks = [(len(text[: cuts[index].start].rstrip()), cuts[index].start)]
+        blanks = [_blank_before(text, cuts[index].start)]
         while index + 1 < len(cuts) and not text[cuts[index].end : cuts[index + 1].start].strip():
             blanks.append((cuts[index].end, cuts[index + 1].start))
             index += 1
-        rest = text[cuts[index].end :]
-        blanks.append((cuts[index].end, len(text) - len(rest.lstrip())))
+        blanks.append(_blank_after(text, cuts[index].end))
         if blanks[0][0] > 0 and blanks[-1][1] < len(text):
             blanks.remove(max(blanks, key=lambda blank: (text.count("\n", *blank), blank[1] - blank[0])))
         gaps += blanks
         index += 1
     return [gap for gap in gaps if gap[0] < gap[1]]
+
+
+def _blank_before(text: str, position: int) -> tuple[int, int]:
+    start = position
+    while start > 0 and text[start - 1].isspace():
+        start -= 1
+    return start, position
+
+
+def _blank_after(text: str, position: int) -> tuple[int, int]:
+    end = position
+    while end < len(text) and text[end].isspace():
+        end += 1
+    return position, end

@@ -57,7 +57,8 @@ def _head(text: str, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> str
     found = tokenizer(
         text, add_special_tokens=False, truncation=True, max_length=max_tokens, return_offsets_mapping=True
     )
-    return text[: found["offset_mapping"][-1][1]]
+    offsets = found["offset_mapping"]
+    return text[: offsets[-1][1]] if offsets else ""
 
 
 def batches(
