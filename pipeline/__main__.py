@@ -170,7 +170,7 @@ def runs() -> None:
     from pipeline.tracking import store
 
     store.check()
-    for name in stage_runner.graph():
+    for name in (stage for stage in stage_runner.graph() if stage in stage_runner.names()):
         outputs = stage_runner.outputs_of(name)
         if not outputs or not all(path.exists() for path in outputs.values()):
             continue

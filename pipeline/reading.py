@@ -81,8 +81,12 @@ def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]
     """Yield one Article or one Rejection for every article, line or row of the inputs, in their order."""
     for file in expand(inputs):
         name = _writable(file)
+        found = False
         for item in _read_file(file, config):
+            found = True
             yield item if name == file else dataclasses.replace(item, input=name)
+        if not found:
+            yield Rejection(name, 0, None, "empty", "holds no record")
 
 
 def _read_file(file: str, config: Config) -> Iterator[Article | Rejection]:
@@ -363,5 +367,5 @@ def _read_parquet(file: str, config: Config) -> Iterator[Article | Rejection]:
                     number += 1
                     record = {name: value for name, value in row.items() if value is not None}
                     yield article_of(record, input=file, line=number, config=config)
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, ValueError, OverflowError) as error:
         yield Rejection(file, number + 1, None, "malformed-parquet", str(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import itertools
 import json
 import logging
 import pkgutil
@@ -97,8 +96,9 @@ def run(name: str, config_path: Path | None, arguments: list[str], *, track: boo
         from pipeline.tracking import store
 
         store.check()
-    outputs = {key: value for key, value in paths.items() if key in outputs_of(name)}
-    inputs = {key: value for key, value in paths.items() if key not in outputs and value.exists()}
+    outputs = outputs_of(name)
+    written = [out for path in outputs.values() for out in (path, *path.parents)]
+    inputs = {key: value for key, value in paths.items() if value not in written and value.exists()}
     started = time.monotonic()
     metrics = stage.run(config, **paths)
     seconds = time.monotonic() - started
@@ -129,19 +129,14 @@ def graph() -> dict[str, Any]:
 
 
 def outputs_of(name: str) -> dict[str, Path]:
-    """Return the outputs of a stage by the name of the argument that carries each."""
-    command = graph().get(name, {}).get("cmd", "").split()
-    arguments = {flag[2:].replace("-", "_"): value for flag, value in itertools.pairwise(command) if flag[:2] == "--"}
-    outs = {_path(item) for key in ("outs", "plots") for item in graph().get(name, {}).get(key, [])}
-    return {key: Path(value) for key, value in arguments.items() if value in outs or _holds(value, outs)}
+    """Return what dvc.yaml says that a stage leaves, metrics aside, by path."""
+    stage = graph().get(name, {})
+    paths = [_path(item) for key in ("outs", "plots") for item in stage.get(key, [])]
+    return {path: Path(path) for path in paths}
 
 
 def _path(item: str | Mapping[str, Any]) -> str:
     return item if isinstance(item, str) else next(iter(item))
-
-
-def _holds(folder: str, outs: set[str]) -> bool:
-    return any(out.startswith(f"{folder}/") for out in outs)
 
 
 def _write_metrics(path: Path, metrics: Mapping[str, float]) -> None:

@@ -267,10 +267,10 @@ def test_a_line_of_50_mb_is_rejected_and_the_next_is_annotated(light_models: Pat
     assert [one["line"] for one in read_jsonl(tmp_path / "out.jsonl")] == list(range(2, 12))
 
 
-def test_inputs_without_any_article_leave_an_empty_output(light_models: Path, tmp_path: Path) -> None:
+def test_a_file_without_any_record_is_rejected_and_leaves_an_empty_output(light_models: Path, tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [])
     for name in ("out.jsonl", "out.parquet", "out"):
-        assert annotate(light_models, tmp_path / name, source).code == 0
-        assert summary(tmp_path / name)["read"] == 0
+        assert annotate(light_models, tmp_path / name, source).code == 1
+        assert summary(tmp_path / name)["rejected"] == {"empty": 1}
     assert read_jsonl(tmp_path / "out.jsonl") == []
     assert pq.read_table(tmp_path / "out.parquet").num_rows == pq.read_table(tmp_path / "out").num_rows == 0

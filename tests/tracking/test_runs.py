@@ -70,7 +70,7 @@ def test_a_stage_that_ran_is_logged_and_found_again_by_what_it_wrote(project: Pa
     assert run.data.params["pinned.The Meridian Weekly"] == "test"
     assert set(run.data.params) >= {"input.cleaned", "input.collected"}
     assert run.data.params["input.cleaned"] != run.data.params["input.collected"]
-    assert run.data.tags["newsfacts.output.output"] == runs.tree_digest(Path("data/split"))
+    assert run.data.tags["newsfacts.output.data/split"] == runs.tree_digest(Path("data/split"))
     assert len(run.data.tags["newsfacts.repro"]) == 64
     assert run.info.status == "FINISHED"
 
