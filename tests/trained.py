@@ -134,8 +134,12 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def light_models(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The four models with linear engines alone, which load in a moment; tests damage only copies."""
+    """The four models with linear engines and English rules alone: they load in a moment; tests damage only copies."""
     root = tmp_path_factory.mktemp("light")
-    shutil.copytree(trained.models, root / "models", ignore=shutil.ignore_patterns("claims"))
+    for task in ("topic", "stance"):
+        shutil.copytree(trained.models / task, root / "models" / task)
+    (root / "lexicon").mkdir()
+    shutil.copy(trained.root / "configs" / "boilerplate" / "en.yaml", root / "lexicon")
+    trained.run("train_boilerplate", lexicon=root / "lexicon", model=root / "models" / "boilerplate")
     trained.rerun("train_claims", root, {"engine": "linear", "linear": {"hash_bits": 12}})
     return root / "models"
