@@ -81,21 +81,20 @@ def parse_paths(stage: Stage, arguments: list[str]) -> tuple[dict[str, Path], Pa
     return found, metrics
 
 
-def run(name: str, config_path: Path | None, arguments: list[str], *, track: bool = True) -> None:
+def run(name: str, config_path: Path | None, arguments: list[str]) -> None:
     """Run a stage and log it; the tracking store is tried first, so that a dead one is noticed before the work.
 
     Raises:
         NewsfactsError: the configuration, the data or the tracking store is at fault.
     """
+    from pipeline.tracking import runs, store
+
     path = config_path or active_config()
     sections = configuration.load(path, names())
     stage = load(name)
     config = configuration.section(sections, name, stage.config, source=path)
     paths, metrics_file = parse_paths(stage, arguments)
-    if track:
-        from pipeline.tracking import store
-
-        store.check()
+    store.check()
     outputs = outputs_of(name)
     written = [out for path in outputs.values() for out in (path, *path.parents)]
     inputs = {key: value for key, value in paths.items() if value not in written and value.exists()}
@@ -105,20 +104,17 @@ def run(name: str, config_path: Path | None, arguments: list[str], *, track: boo
     if metrics_file is not None:
         _write_metrics(metrics_file, metrics)
     _LOG.info("%s: %s (%.1f s)", name, _summary(metrics), seconds)
-    if track:
-        from pipeline.tracking import runs
-
-        runs.log(
-            runs.StageRun(
-                stage=name,
-                config=config.model_dump(mode="json"),
-                inputs=inputs,
-                outputs=outputs,
-                metrics=metrics,
-                seconds=seconds,
-                repro=runs.repro_digest(path, SEEDS),
-            )
+    runs.log(
+        runs.StageRun(
+            stage=name,
+            config=config.model_dump(mode="json"),
+            inputs=inputs,
+            outputs=outputs,
+            metrics=metrics,
+            seconds=seconds,
+            repro=runs.repro_digest(path, SEEDS),
         )
+    )
 
 
 def graph() -> dict[str, Any]:

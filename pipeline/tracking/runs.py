@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import subprocess
 import time
@@ -145,20 +146,9 @@ def find(stage: str, outputs: Mapping[str, Path]) -> str | None:
 
 def repro_digest(config: Path, data: Path) -> str:
     """Return the digest of configuration, code and seed articles together."""
-    code = tree_digest_of_code(Path(pipeline.__file__).parent)
-    return tree_digest_of_texts(file_digest(config), code, tree_digest(data) if data.exists() else "")
-
-
-def tree_digest_of_code(package: Path) -> str:
-    """Return a digest over the package's Python files, compiled caches aside."""
-    return tree_digest_of_texts(*(file_digest(path) for path in sorted(package.rglob("*.py"))))
-
-
-def tree_digest_of_texts(*texts: str) -> str:
-    """Return the sha256 over texts."""
-    import hashlib
-
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    code = sorted(Path(pipeline.__file__).parent.rglob("*.py"))  # compiled caches aside
+    parts = [file_digest(config), *map(file_digest, code), tree_digest(data) if data.exists() else ""]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _commit() -> str:
