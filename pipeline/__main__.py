@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,14 +79,7 @@ def annotate(
         typer.echo(
             f"warning: {summary.repeated_ids} ids occur more than once; (input, line) tells them apart", err=True
         )
-    if summary.rejected_share > settings.max_rejected_share:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
-        typer.echo(
-            f"{summary.rejected_share:.0%} of the inputs were rejected, over max_rejected_share = "
-            f"{settings.max_rejected_share:.0%}: {reasons}",
-            err=True,
-        )
-        raise typer.Exit(BEYOND_CEILING)
+    _exit_beyond_ceiling(summary.rejected, summary.read, settings.max_rejected_share)
 
 
 @app.command()
@@ -94,6 +88,7 @@ def predict(
     source: Annotated[str, typer.Argument(metavar="INPUT.jsonl", help="JSON lines, or - for standard input.")],
     output: Annotated[Path, typer.Option("--output", help="Where to write predictions, as JSON lines.")],
     models: ModelsOption = Path("models"),
+    config: ConfigOption = None,
 ) -> None:
     """Predict one task for JSON lines; unusable lines go to the output's .rejected.jsonl."""
     from pipeline import labelling
@@ -101,12 +96,15 @@ def predict(
     if not output.name.endswith(".jsonl"):
         raise ConfigError(f"output {output} does not end in .jsonl, the only form that predictions have")
     _refuse_to_overwrite([source], output, labelling.rejected_path(output))
-    count, rejected = labelling.predict_file(_task(task), source, output, models / task)
+    settings = _annotate_config(config)
+    count, reasons = labelling.predict_file(_task(task), source, output, models / task)
+    rejected = reasons.total()
     typer.echo(
         f"{count} predictions in {output}, {rejected} lines rejected"
         + (f" in {labelling.rejected_path(output)}" if rejected else ""),
         err=True,
     )
+    _exit_beyond_ceiling(reasons, count + rejected, settings.max_rejected_share)
 
 
 @app.command()
@@ -169,12 +167,16 @@ def runs() -> None:
     from pipeline.tracking import runs as tracked
     from pipeline.tracking import store
 
-    store.check()
-    for name in (stage for stage in stage_runner.graph() if stage in stage_runner.names()):
+    stages = [name for name in stage_runner.graph() if name in stage_runner.names()]
+    known = store.exists()
+    if known:
+        store.check()
+    for name in stages:
         outputs = stage_runner.outputs_of(name)
         if not outputs or not all(path.exists() for path in outputs.values()):
             continue
-        typer.echo(f"{name:20} {tracked.find(name, outputs) or 'cached, no run in this store'}")
+        found = tracked.find(name, outputs) if known else None
+        typer.echo(f"{name:20} {found or 'cached, no run in this store'}")
     typer.echo(f"runs         mlflow ui --backend-store-uri {store.uri()}")
     typer.echo("report       data/evaluate/report.md")
     typer.echo("annotations  data/annotate/annotations.jsonl")
@@ -206,6 +208,16 @@ def _refuse_to_overwrite(inputs: list[str], *outputs: Path) -> None:
     for given in inputs:
         if given != "-" and Path(given).resolve() in written:
             raise ConfigError(f"{given} is an input and would be overwritten; name another output")
+
+
+def _exit_beyond_ceiling(rejected: Mapping[str, int], read: int, ceiling: float) -> None:
+    share = sum(rejected.values()) / max(read, 1)
+    if share > ceiling:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
+        typer.echo(
+            f"{share:.0%} of the inputs were rejected, over max_rejected_share = {ceiling:.0%}: {reasons}", err=True
+        )
+        raise typer.Exit(BEYOND_CEILING)
 
 
 def _annotate_config(path: Path | None) -> AnnotateConfig:

@@ -53,11 +53,6 @@ class Summary:
     articles_per_second: float
     provenance: Provenance
 
-    @property
-    def rejected_share(self) -> float:
-        """Share of the inputs that were quarantined."""
-        return sum(self.rejected.values()) / max(self.read, 1)
-
 
 def rejected_path(output: Path) -> Path:
     """Return where an output's rejected inputs are listed."""

@@ -58,10 +58,11 @@ class LabelledSentence:
 
 @dataclass(frozen=True, slots=True)
 class LabelledTarget:
-    """A target of an article and the article's stance toward it."""
+    """A target of an article, the names it goes by, and the article's stance toward it."""
 
     name: str
     label: StanceLabel
+    aliases: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

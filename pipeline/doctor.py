@@ -47,6 +47,8 @@ def _verified(folder: Path) -> str:
 def _tracking() -> str:
     from pipeline.tracking import store as tracking
 
+    if not tracking.exists():
+        return f"{tracking.uri()}, made by the first stage that runs"
     tracking.check()
     return tracking.uri()
 

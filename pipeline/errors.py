@@ -19,3 +19,11 @@ class ModelError(NewsfactsError):
 
 class OutputError(NewsfactsError):
     """An output cannot be written: free the place or choose another."""
+
+
+class InputError(NewsfactsError):
+    """One input cannot be used: it is quarantined, and the run goes on; ``reason`` is short and stable."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason

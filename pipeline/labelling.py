@@ -11,11 +11,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import evaluation, reading
+from pipeline import evaluation, rows
 from pipeline.article import Rejection
 from pipeline.classifiers.contract import Example
-from pipeline.errors import ConfigError, OutputError
-from pipeline.predicting import Predictor, Task, UnusableRecord
+from pipeline.errors import ConfigError, InputError, OutputError
+from pipeline.predicting import Predictor, Task
 from pipeline.progress import progress
 from pipeline.records import to_json
 
@@ -28,8 +28,8 @@ def rejected_path(output: Path) -> Path:
     return output.with_name(f"{output.name.removesuffix('.jsonl')}.rejected.jsonl")
 
 
-def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[int, int]:
-    """Write one prediction for each usable line; return how many were written and how many rejected.
+def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[int, Counter[str]]:
+    """Write one prediction for each usable line; return how many were written, and how many rejected by reason.
 
     Raises:
         ConfigError: the input does not exist.
@@ -37,7 +37,8 @@ def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[in
         OutputError: the output cannot be written.
     """
     predictor = Predictor(model, task)
-    count = rejected = 0
+    count = 0
+    rejected: Counter[str] = Counter()
     part = output.with_name(f".{output.name}.part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[in
                 usable = [(identity, examples) for identity, examples in batch if not isinstance(examples, Rejection)]
                 for _, item in batch:
                     if isinstance(item, Rejection):
-                        rejected += 1
+                        rejected[item.reason] += 1
                         quarantine.write(to_json(item) + b"\n")
                 found = predictor.predict([examples for _, examples in usable])
                 for (identity, _), prediction in zip(usable, found, strict=True):
@@ -116,9 +117,9 @@ def _batches(source: str, predictor: Predictor, *, labelled: bool = False) -> It
         yield batch
 
 
-def _lines(source: str) -> Iterator[tuple[int, dict[str, Any] | Rejection]]:
+def _lines(source: str) -> Iterator[rows.Row]:
     try:
-        yield from reading.read_objects(source, MAX_LINE)
+        yield from rows.read(source, ".jsonl.gz" if source.lower().endswith(".gz") else ".jsonl", MAX_LINE)
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(f"cannot read {source}: {error}; fetch the file again") from None
 
@@ -135,10 +136,10 @@ def _item(
         if labelled:
             label = record.get("label")
             if label not in predictor.labels:
-                raise UnusableRecord("unknown-label", f"{label!r} is none of {', '.join(predictor.labels)}")
+                raise InputError("unknown-label", f"{label!r} is none of {', '.join(predictor.labels)}")
             group = str(record.get("group", number))
             examples = [replace(example, label=label, group=group) for example in examples]
-    except UnusableRecord as error:
+    except InputError as error:
         named = None if given is None else str(given).encode(errors="replace").decode()
         return number, Rejection(source, number, named, error.reason, str(error))
     return identity, examples

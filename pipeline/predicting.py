@@ -9,19 +9,12 @@ from typing import Any, Literal, get_args
 from pipeline import claims, stance, topic
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
+from pipeline.errors import InputError
 from pipeline.sentences import split
 from pipeline.targets import Target, mentions
 
 Task = Literal["topic", "stance", "claims"]
 TASKS: tuple[Task, ...] = get_args(Task)
-
-
-class UnusableRecord(ValueError):
-    """A record lacks what its task needs; ``reason`` is short and stable."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 class Predictor:
@@ -45,7 +38,7 @@ class Predictor:
         """Return the examples behind one record: several where a stance text has several mentions.
 
         Raises:
-            UnusableRecord: a field is missing, empty, of a wrong type, or out of range.
+            InputError: a field is missing, empty, of a wrong type, or out of range.
         """
         parse: Callable[[Mapping[str, Any]], list[Example]] = {
             "topic": _topic_examples,
@@ -72,15 +65,15 @@ class Predictor:
 def _text(record: Mapping[str, Any], field: str) -> str:
     value = record.get(field)
     if value is None:
-        raise UnusableRecord("missing-field", f"no {field!r}")
+        raise InputError("missing-field", f"no {field!r}")
     if not isinstance(value, str):
-        raise UnusableRecord("wrong-type", f"{field!r} is a {type(value).__name__}, not a string")
+        raise InputError("wrong-type", f"{field!r} is a {type(value).__name__}, not a string")
     if not value.strip():
-        raise UnusableRecord("empty", f"{field!r} holds nothing but blanks")
+        raise InputError("empty", f"{field!r} holds nothing but blanks")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise UnusableRecord("invalid-unicode", f"{field!r} has a lone surrogate at character {error.start}") from None
+        raise InputError("invalid-unicode", f"{field!r} has a lone surrogate at character {error.start}") from None
     return value
 
 
@@ -100,7 +93,7 @@ def _stance_examples(record: Mapping[str, Any]) -> list[Example]:
     start, end = record.get("start"), record.get("end")
     if start is not None or end is not None:
         if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):
-            raise UnusableRecord("bad-offset", f"start {start!r} and end {end!r} are no span of {len(text)} characters")
+            raise InputError("bad-offset", f"start {start!r} and end {end!r} are no span of {len(text)} characters")
         begin, finish = next(((first, last) for first, last in spans if first <= start and end <= last), (0, len(text)))
         return [stance.example(text[begin:finish], start - begin, end - begin, target)]
     sentences = [text[begin:finish] for begin, finish in spans]

@@ -14,7 +14,7 @@ _OPEN_ABBREVIATION = re.compile(
 )
 # “Stop!” she said. “Who?” asked Maria. – a quotation's mark does not end the sentence that reports it.
 _REPORTED = re.compile(
-    r"^\s*(?:[a-z]|(?:[A-Z][\w’'.-]+ ){1,4}(?:said|says|asked|asks|added|told|wrote|replied|shouted|cried|recalled)\b)"
+    r"\s*(?:[a-z]|(?:[A-Z][\w’'.-]+ ){1,4}(?:said|says|asked|asks|added|told|wrote|replied|shouted|cried|recalled)\b)"
 )
 _MARKED = re.compile(r"[?!…][\"”»]\s*$")
 # sentencex takes these words for abbreviations, which they are not before a capital.
@@ -29,9 +29,9 @@ def split(line: str, *, start: int = 0, language: str = "en") -> Iterator[tuple[
     opened = 0
     ends = _ends(line, language)
     for number, end in enumerate(ends):
-        piece, rest = line[opened:end], line[end:]
+        piece = line[opened:end]
         last = number == len(ends) - 1
-        if not last and (_OPEN_ABBREVIATION.search(piece) or (_MARKED.search(piece) and _REPORTED.match(rest))):
+        if not last and (_OPEN_ABBREVIATION.search(piece) or (_MARKED.search(piece) and _REPORTED.match(line, end))):
             continue
         begin = opened + len(piece) - len(piece.lstrip())
         finish = opened + len(piece.rstrip())

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
+from pipeline import targets
 from pipeline.article import STANCE_LABELS, Stance
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.corpus import LabelledArticle
 from pipeline.errors import ModelError
+from pipeline.targets import Target
 
 ASSET = "aggregation.json"
 Grouped = Mapping[tuple[str, str], list[Prediction]]
@@ -97,6 +99,16 @@ def examples(article: LabelledArticle) -> list[tuple[tuple[str, str], Example]]:
         )
         for sentence in article.sentences
         for mention in sentence.mentions
+    ]
+
+
+def mentions(article: LabelledArticle) -> list[tuple[tuple[str, str], Example]]:
+    """Return every sentence of an article that names one of its targets, labelled or not, as annotation finds them."""
+    sentences = [sentence.text for sentence in article.sentences]
+    found = targets.mentions(sentences, [Target(target.name, target.aliases) for target in article.targets])
+    return [
+        ((article.id, item.target), example(sentences[item.sentence], item.start, item.end, item.target))
+        for item in found
     ]
 
 

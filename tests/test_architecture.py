@@ -29,11 +29,11 @@ LAYERS = (
     ("__main__",),
     ("stage_runner", "doctor"),
     ("stages", "tracking", "report"),
-    ("batch", "labelling"),
+    ("batch", "labelling", "cases"),
     ("annotator", "predicting", "writing", "evaluation"),
     ("topic", "stance", "claims", "facts", "targets", "boilerplate"),
     ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics"),
-    ("config", "records", "alignment", "progress"),
+    ("config", "records", "alignment", "progress", "rows", "extraction", "decoding"),
     ("article", "errors"),
 )
 OUTSIDE = {

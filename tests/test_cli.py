@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.article import CLAIM_LABELS, STANCE_LABELS
+from pipeline.records import file_digest
 from tests.calls import Outcome, newsfacts
 from tests.dvc_deps import ROOT
 from tests.tracking.stores import Store
@@ -150,7 +151,8 @@ def test_unusable_lines_are_listed_with_a_reason_and_the_rest_is_predicted(
     bad = [(line, reason) for own, line, reason in UNUSABLE if own == task]
     source = write(tmp_path / "in.jsonl", [good, *(line for line, _ in bad), "", good])
     outcome = newsfacts("predict", task, source, "--output", tmp_path / "out.jsonl", "--models", light_models)
-    assert outcome.code == 0
+    assert outcome.code == 1  # most lines are unusable
+    assert "over max_rejected_share = 10%: " in outcome.err
     assert [one["id"] for one in read(tmp_path / "out.jsonl")] == [1, len(bad) + 3]
     found = read(tmp_path / "out.rejected.jsonl")
     assert [(one["line"], one["reason"]) for one in found] == [
@@ -165,7 +167,7 @@ def test_half_a_surrogate_in_an_id_or_text_stops_nothing(light_models: Path, tmp
     )
     for task in ("topic", "claims"):
         outcome = newsfacts("predict", task, source, "--output", tmp_path / "out.jsonl", "--models", light_models)
-        assert outcome.code == 0
+        assert outcome.code == 1
         answered = [one["id"] for one in read(tmp_path / "out.jsonl")]
         assert answered[-1] == 3
         assert len(answered) + len(read(tmp_path / "out.rejected.jsonl")) == 3
@@ -245,6 +247,16 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(
     assert outcome.code == 0
     looked_at = [line.removeprefix("ok").partition(":")[0].strip() for line in outcome.out.splitlines()]
     assert {"python", "torch", "encoder", "model topic", "model claims", "tracking"} <= set(looked_at)
+
+
+def test_looking_makes_no_tracking_store(light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    outcome = newsfacts("doctor", "--models", light_models)
+    assert outcome.code == 0
+    assert "made by the first stage that runs" in outcome.out
+    assert newsfacts("runs").code == 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_doctor_names_what_is_wrong_and_what_to_do(
@@ -404,8 +416,21 @@ def foreign_file(folder: Path) -> None:
     (folder / "linear.pkl").write_bytes(b"\x80\x04.")
 
 
+def changed_threshold(folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    assert '"min_score": ' in text
+    manifest.write_text(text.replace('"min_score": ', '"min_score": 0'), encoding="utf-8")
+
+
 def other_manifest(folder: Path) -> None:
-    (folder / "manifest.json").write_text('{"task": "claims"}', encoding="utf-8")
+    manifest = folder / "manifest.json"
+    manifest.write_text('{"task": "claims"}', encoding="utf-8")
+    (folder / "manifest.sha256").write_text(f"{file_digest(manifest)}  manifest.json\n", encoding="utf-8")
+
+
+def no_seal(folder: Path) -> None:
+    (folder / "manifest.sha256").unlink()
 
 
 def cut_manifest(folder: Path) -> None:
@@ -418,8 +443,10 @@ def cut_manifest(folder: Path) -> None:
         (changed_byte, "linear.skops was altered"),
         (missing_file, "linear.skops is missing"),
         (foreign_file, "linear.pkl is no file of this model"),
-        (other_manifest, "is no manifest"),
-        (cut_manifest, "is no manifest"),
+        (changed_threshold, "manifest.json was altered"),
+        (other_manifest, "is no manifest of this version"),
+        (cut_manifest, "manifest.json was altered"),
+        (no_seal, "manifest.sha256 is missing"),
     ],
 )
 def test_a_damaged_model_is_refused_naming_the_file(
@@ -500,7 +527,7 @@ def test_a_huge_line_is_rejected_and_the_next_is_predicted(light_models: Path, t
             stream.write(b"storm " * 166_667)
         stream.write(b'"}\n{"text": "The port closed."}\n')
     outcome = newsfacts("predict", "claims", source, "--output", tmp_path / "out.jsonl", "--models", light_models)
-    assert outcome.code == 0
+    assert outcome.code == 1
     assert [one["id"] for one in read(tmp_path / "out.jsonl")] == [2]
     assert [(one["line"], one["reason"]) for one in read(tmp_path / "out.rejected.jsonl")] == [(1, "too-large")]
 

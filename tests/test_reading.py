@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import reading
+from pipeline import reading, rows
 from pipeline.article import Article, Rejection
 from pipeline.errors import ConfigError
 from pipeline.reading import Config
@@ -79,6 +79,25 @@ def test_latin_1_is_detected(tmp_path: Path) -> None:
     text = "La préfète a annoncé la fermeture du théâtre à Besançon, où la grève a été votée. " * 4
     [article] = articles(write(tmp_path / "a.txt", text.encode("latin-1")))
     assert article.raw == text
+
+
+@pytest.mark.parametrize("text", ["A short note from the café at noon", "It’s “fine” — really", "La niña y el niño"])
+def test_a_few_western_letters_are_read_as_such(tmp_path: Path, text: str) -> None:
+    assert outcomes(write(tmp_path / "a.txt", text.encode("cp1252"))) == [(1, text)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "Le café est fermé, dit le préfet"),
+        ("cp1251", "Правительство объявило о новых мерах поддержки"),
+        ("utf-16", "Nothing but “ASCII” and quotes"),
+    ],
+)
+def test_the_encoding_of_a_table_is_told_once_for_all_its_rows(tmp_path: Path, encoding: str, text: str) -> None:
+    table = f"id;text\n1;{text}\n2;plain\n3;{text}\n".replace(";", "\t")
+    found = articles(write(tmp_path / "a.tsv", table.encode(encoding)))
+    assert [(one.id, one.raw) for one in found] == [("1", text), ("2", "plain"), ("3", text)]
 
 
 @pytest.mark.parametrize("ending", ["html", "htm", "HTML"])
@@ -218,7 +237,7 @@ def test_an_input_that_matches_nothing_is_a_mistake_of_the_call(tmp_path: Path) 
         ("a.jsonl.gz", b"no gzip", "unreadable"),
         ("a.csv", b"id,title\n1,no text\n", "missing-field"),
         ("a.csv", b"id,text\n1,\n", "missing-field"),
-        ("a.csv", b"id,text\n1,\xff\n", "invalid-unicode"),
+        ("a.csv", "id,text\n\xe9,".encode() + b"\xff\n", "invalid-unicode"),
         ("a.csv", b'id,text\n1,"never closed\n', "malformed-csv"),
         ("a.csv", b'id,text\n1,"quote" stray\n', "malformed-csv"),
         ("a.parquet", b"no parquet", "malformed-parquet"),
@@ -244,8 +263,13 @@ def test_a_bad_input_is_rejected_with_its_reason_and_the_run_goes_on(
         ),
         (
             "a.csv",
-            b'text\nOne\n"quote" stray\nTwo\n\xff\nThree\n',
-            [(1, "One"), (2, "malformed-csv"), (3, "Two"), (4, "invalid-unicode"), (5, "Three")],
+            'text\nOne\n"quote" stray\nDos años\n'.encode() + b"\xff\nThree\n",
+            [(1, "One"), (2, "malformed-csv"), (3, "Dos años"), (4, "invalid-unicode"), (5, "Three")],
+        ),
+        (
+            "a.csv",  # a quote left open swallows neither the next rows nor the rest of the file
+            b'id,text\n1,"never closed\n2,Two\n3,"Three, quoted"\n4,"open again\n5,Five\n',
+            [(1, "malformed-csv"), (2, "Two"), (3, "Three, quoted"), (4, "malformed-csv"), (5, "Five")],
         ),
         (
             "a.jsonl.gz",
@@ -288,7 +312,7 @@ def test_a_line_far_over_the_limit_is_never_held() -> None:
             return line
 
     stream = Watched(b"short\n" + b"x" * 1_000_000 + b"\n" + b"y" * 100 + b"\n" + b"end")
-    found = list(reading.read_lines(stream, 100))
+    found = list(rows.numbered_lines(stream, 100))
     assert found == [(1, b"short\n"), (2, None), (3, b"y" * 100 + b"\n"), (4, b"end")]
     assert Watched.longest <= 101
 
@@ -321,9 +345,19 @@ def test_a_page_nested_beyond_reason_is_rejected(tmp_path: Path, page: str) -> N
     assert outcomes(write(tmp_path / "a.jsonl", jsonl({"html": page}))) == [(1, "html-too-deep")]
 
 
-def test_many_elements_side_by_side_are_not_deep(tmp_path: Path) -> None:
-    page = f"<article>{'<br><p>One<img src=x/></p><div></div>' * 1000}<p>{PARAGRAPH}</p></article>"
-    [article] = articles(write(tmp_path / "a.html", page))
+@pytest.mark.parametrize(
+    "filler",
+    [
+        "<br><p>One<img src=x/></p><div></div>",
+        "<select><option>One<option>Two</select>",
+        "<dl><dt>One<dd>Two</dl>",
+        "<script>if (a) document.write('<div><div>')</script>",
+        "<br><!-- <div> -->",
+        "<style>a::before { content: '<div>' }</style>",
+    ],
+)
+def test_many_elements_side_by_side_are_not_deep(tmp_path: Path, filler: str) -> None:
+    [article] = articles(write(tmp_path / "a.html", f"<article>{filler * 1000}<p>{PARAGRAPH}</p></article>"))
     assert PARAGRAPH.strip() in article.raw
 
 

@@ -1,4 +1,4 @@
-"""Model folders: weights, every file that inference needs, and a manifest that is verified at load."""
+"""Model folders: weights, every file that inference needs, and a sealed manifest that is verified at load."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from pipeline.records import file_digest
 
 Engine = Literal["linear", "embedding", "transformer"]
 MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+"""The manifest's own digest, as ``sha256sum`` writes and checks it."""
 _VERSIONED = ("scikit-learn", "skops", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
@@ -77,7 +79,7 @@ def save(
     for name, content in (assets or {}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, SEAL))
     manifest = Manifest(
         task=task,
         engine=engine,
@@ -92,6 +94,7 @@ def save(
     )
     content = TypeAdapter(Manifest).dump_json(manifest, indent=2)
     (folder / MANIFEST).write_bytes(content + b"\n")
+    (folder / SEAL).write_text(f"{file_digest(folder / MANIFEST)}  {MANIFEST}\n", encoding="utf-8")
     return manifest
 
 
@@ -132,6 +135,12 @@ def verify(folder: Path) -> tuple[Manifest, str]:
             f"no model in {folder} ({MANIFEST} is missing); train with 'make repro' or name another folder"
         )
     content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    seal = folder / SEAL
+    if not seal.is_file():
+        raise ModelError(f"{seal} is missing; fetch the model again")
+    if (sealed := seal.read_text(encoding="utf-8", errors="replace").partition(" ")[0]) != digest:
+        raise ModelError(f"{path} was altered: sha256 {digest}, not {sealed[:64]}; fetch the model again")
     try:
         manifest = TypeAdapter(Manifest).validate_json(content)
     except ValidationError as error:
@@ -141,7 +150,7 @@ def verify(folder: Path) -> tuple[Manifest, str]:
             raise ModelError(f"{folder / name} is missing; fetch the model again")
         if (found := file_digest(folder / name)) != expected:
             raise ModelError(f"{folder / name} was altered: sha256 {found}, not {expected}; fetch the model again")
-    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file != path):
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file not in (path, seal)):
         if file.relative_to(folder).as_posix() not in manifest.files:
             raise ModelError(f"{file} is no file of this model; remove it or fetch the model again")
-    return manifest, hashlib.sha256(content).hexdigest()
+    return manifest, digest

@@ -33,13 +33,18 @@ class Config(Section):
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted classifier, its temperature, and its calibrated predictions for the dev examples."""
+    """A fitted classifier with its calibration and its dev scores."""
 
     engine: Engine
     classifier: Classifier
     temperature: float
-    dev: list[Prediction]
+    min_score: float
     scores: dict[str, float]
+
+    def predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        """Return calibrated predictions, as the saved model will give them."""
+        logits = self.classifier.logits(examples)
+        return predictions(logits, self.classifier.labels, temperature=self.temperature, min_score=self.min_score)
 
 
 def train(
@@ -63,7 +68,7 @@ def train(
         engine,
         classifier,
         temperature,
-        found,
+        config.min_score,
         {"dev_accuracy": scores.accuracy, "dev_macro_f1": scores.macro_f1, "dev_ece": error},
     )
 
@@ -110,7 +115,7 @@ def save(
         task=task,
         engine=trained.engine,
         temperature=trained.temperature,
-        min_score=config.min_score,
+        min_score=trained.min_score,
         config=config.model_dump(mode="json"),
         data=data,
         metrics=trained.scores,

@@ -10,27 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import claims, evaluation, metrics, stance, topic
-from pipeline.annotator import Stripper
-from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS
-from pipeline.boilerplate import lines as line_examples
+from pipeline import cases, evaluation
+from pipeline.cases import Cases
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
-from pipeline.cleaning import lines
 from pipeline.config import Section
-from pipeline.corpus import (
-    ARTICLES,
-    SPLITS,
-    CleanArticle,
-    LabelledArticle,
-    read_gold,
-    read_labelled,
-    read_split,
-    roles_of_lines,
-)
-from pipeline.evaluation import Evaluation, StripEvaluation, TaskEvaluation
+from pipeline.corpus import ARTICLES, SPLITS, CleanArticle, read_gold, read_labelled, read_split
+from pipeline.evaluation import Evaluation, TaskEvaluation
 from pipeline.records import read_jsonl, write_jsonl
-from pipeline.seeds import GoldArticle
 
 EVALUATION = "evaluation.json"
 PREDICTIONS = "predictions.jsonl"
@@ -56,18 +43,6 @@ class ScoredCase:
     score: float
 
 
-@dataclass(frozen=True)
-class _Task:
-    """The test cases of a task; ``slice_of`` names a slice for each."""
-
-    name: str
-    unit: str
-    labels: tuple[str, ...]
-    train: list[str]
-    test: list[Example]
-    slice_of: list[str]
-
-
 def run(
     config: Config,
     *,
@@ -87,25 +62,31 @@ def run(
     clean_test = [item for item in read_jsonl(cleaned / ARTICLES, CleanArticle) if splits[item.article.id] == "test"]
     plots.mkdir(parents=True, exist_ok=True)
 
-    strip = _strip(store.load(models / "boilerplate"), clean_test, gold, seed=config.seed)
+    loaded = {task: store.load(models / task) for task in ("boilerplate", "topic", "stance", "claims")}
+    direct: tuple[tuple[Cases, Sequence[str]], ...] = (
+        (cases.of_lines(clean_test, gold), []),
+        (cases.of_topic(test, loaded["topic"].manifest.labels), [article.topic for article in train]),
+        (cases.of_stance(test), _labels(cases.of_stance(train))),
+        (cases.of_claims(test), _labels(cases.of_claims(train))),
+    )
     tasks: list[TaskEvaluation] = []
-    cases: list[ScoredCase] = []
-    for task in (
-        _line_task(clean_test, gold),
-        _topic_task(train, test, models),
-        _stance_task(train, test),
-        _claims_task(train, test),
+    scored: list[ScoredCase] = []
+    for own, trained_on in direct:
+        model = loaded[own.task]
+        predictions = model.predict(own.examples)
+        others = sorted((compared / own.task).glob("*"))
+        tasks.append(_evaluate(own, model.manifest.engine, predictions, trained_on, others, config.seed))
+        scored += _scored(own, predictions)
+        _write_confusion(plots / f"confusion_{own.task}.csv", own.examples, predictions)
+        _write_reliability(plots / f"reliability_{own.task}.csv", own.examples, predictions)
+    for (own, predictions), task, trained_on in (
+        (cases.of_article_stance(test, loaded["stance"]), "stance", [t.label for one in train for t in one.targets]),
+        (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", _labels(cases.of_claims(train))),
     ):
-        model = store.load(models / task.name)
-        predictions = model.predict(task.test)
-        tasks.append(_evaluate(task, model, predictions, compared, config.seed))
-        cases += _cases(task.name, task.test, predictions)
-        _write_confusion(plots / f"confusion_{task.name}.csv", task.test, predictions)
-        _write_reliability(plots / f"reliability_{task.name}.csv", task.test, predictions)
-        if task.name == "stance":
-            tasks.append(_article_stance(task, model, predictions, test, models, config.seed))
+        tasks.append(_evaluate(own, loaded[task].manifest.engine, predictions, trained_on, (), config.seed))
 
-    write_jsonl(output / PREDICTIONS, cases)
+    strip = cases.score_stripping(clean_test, gold, loaded["boilerplate"], seed=config.seed)
+    write_jsonl(output / PREDICTIONS, scored)
     counts = Counter(splits.values())
     whole = Evaluation({name: counts[name] for name in SPLITS}, strip, tuple(tasks))
     write_jsonl(output / EVALUATION, [whole])
@@ -113,138 +94,38 @@ def run(
 
 
 def _evaluate(
-    task: _Task, model: store.Model, predictions: Sequence[Prediction], compared: Path, seed: int
-) -> TaskEvaluation:
-    others = [
-        evaluation.score(folder.name, task.test, store.load(folder).predict(task.test), task.labels, seed=seed)
-        for folder in sorted((compared / task.name).glob("*"))
-    ]
-    if task.train:
-        others.append(evaluation.majority(task.train, task.test, task.labels, seed=seed))
-    return TaskEvaluation(
-        task=task.name,
-        unit=task.unit,
-        model=evaluation.score(model.manifest.engine, task.test, predictions, task.labels, seed=seed),
-        compared=tuple(others),
-        slices=evaluation.slices(task.slice_of, task.test, predictions, task.labels, seed=seed),
-    )
-
-
-def _line_task(articles: Sequence[CleanArticle], gold: dict[str, GoldArticle]) -> _Task:
-    examples: list[Example] = []
-    outlets: list[str] = []
-    for item in articles:
-        aligned, found = item.aligned(), lines(item.text)
-        roles = roles_of_lines(gold[item.article.id], [aligned.raw_span(line.start, line.end) for line in found])
-        for example, role in zip(
-            line_examples.examples(found, opens_with_headline=item.article.opens_with_headline), roles, strict=True
-        ):
-            examples.append(Example(example.text, features=example.features, label=role, group=item.article.id))
-            outlets.append(gold[item.article.id].outlet)
-    return _Task("boilerplate", "lines", ROLES, [], examples, outlets)
-
-
-def _topic_task(train: Sequence[LabelledArticle], test: Sequence[LabelledArticle], models: Path) -> _Task:
-    return _Task(
-        "topic",
-        "articles",
-        tuple(topic.load_topics(models / "topic" / topic.ASSET)),
-        [article.topic for article in train],
-        [topic.example(article.text, label=article.topic, group=article.id) for article in test],
-        [article.outlet for article in test],
-    )
-
-
-def _stance_task(train: Sequence[LabelledArticle], test: Sequence[LabelledArticle]) -> _Task:
-    pairs = [(article.genre, example) for article in test for _, example in stance.examples(article)]
-    return _Task(
-        "stance",
-        "sentences",
-        STANCE_LABELS,
-        [example.label or "" for article in train for _, example in stance.examples(article)],
-        [example for _, example in pairs],
-        [genre for genre, _ in pairs],
-    )
-
-
-def _claims_task(train: Sequence[LabelledArticle], test: Sequence[LabelledArticle]) -> _Task:
-    pairs = [(article.genre, example) for article in test for example in claims.examples(article)]
-    return _Task(
-        "claims",
-        "sentences",
-        CLAIM_LABELS,
-        [example.label or "" for article in train for example in claims.examples(article)],
-        [example for _, example in pairs],
-        [genre for genre, _ in pairs],
-    )
-
-
-def _article_stance(
-    task: _Task,
-    model: store.Model,
+    cases: Cases,
+    engine: str,
     predictions: Sequence[Prediction],
-    test: Sequence[LabelledArticle],
-    models: Path,
+    train: Sequence[str],
+    compared: Sequence[Path],
     seed: int,
 ) -> TaskEvaluation:
-    """Score the aggregation from sentences to articles."""
-    aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
-    keys = [key for article in test for key, _ in stance.examples(article)]
-    grouped = stance.by_target(keys, predictions)
-    gold = {(article.id, target.name): target.label for article in test for target in article.targets}
-    pairs = [key for key in grouped if key in gold]
-    examples = [Example(text="", pair=name, label=gold[identity, name], group=identity) for identity, name in pairs]
-    found = [aggregation.predict(grouped[key], model.min_score) for key in pairs]
+    others = [
+        evaluation.score(
+            folder.name, cases.examples, store.load(folder).predict(cases.examples), cases.labels, seed=seed
+        )
+        for folder in compared
+    ]
+    if train:
+        others.append(evaluation.majority(train, cases.examples, cases.labels, seed=seed))
     return TaskEvaluation(
-        task="article stance",
-        unit="(article, target) pairs",
-        model=evaluation.score(model.manifest.engine, examples, found, STANCE_LABELS, seed=seed),
-        compared=(evaluation.majority(task.train, examples, STANCE_LABELS, seed=seed),),
-        slices={},
+        task=cases.task,
+        unit=cases.unit,
+        model=evaluation.score(engine, cases.examples, predictions, cases.labels, seed=seed),
+        compared=tuple(others),
+        slices=evaluation.slices(cases.slice_of, cases.examples, predictions, cases.labels, seed=seed),
     )
 
 
-def _strip(
-    model: store.Model, articles: Sequence[CleanArticle], gold: dict[str, GoldArticle], *, seed: int
-) -> StripEvaluation:
-    """Score whole-line removal; a line counts as removed when most of its characters are."""
-    bodies = Stripper(model).strip_clean([(item.article, item.aligned()) for item in articles])
-    true: list[str] = []
-    guessed: list[str] = []
-    groups: list[str] = []
-    body = lost = 0
-    for item, found in zip(articles, bodies, strict=True):
-        own = gold[item.article.id]
-        taken = np.zeros(len(item.article.raw), dtype=bool)
-        for removal in found.stripped.removals:
-            taken[removal.raw_start : removal.raw_end] = True
-        aligned = item.aligned()
-        spans = [aligned.raw_span(line.start, line.end) for line in lines(item.text)]
-        for role, (start, end) in zip(roles_of_lines(own, spans), spans, strict=True):
-            true.append("removed" if role in REMOVED_ROLES else "kept")
-            guessed.append("removed" if taken[start:end].mean() > 0.5 else "kept")
-            groups.append(own.id)
-        for segment in own.segments:
-            if segment.role in KEPT_ROLES:
-                body += segment.end - segment.start
-                lost += int(taken[segment.start : segment.end].sum())
-    scores = metrics.classification(true, guessed, ("removed", "kept"), groups=groups, seed=seed)
-    removed = scores.labels[0]
-    return StripEvaluation(
-        lines=len(true),
-        precision=removed.precision,
-        recall=removed.recall,
-        f1=removed.f1,
-        f1_interval=removed.f1_interval,
-        body_lost=lost / max(body, 1),
-        warnings=sum(len(found.stripped.warnings) for found in bodies),
-    )
+def _labels(own: Cases) -> list[str]:
+    return [example.label or "" for example in own.examples]
 
 
-def _cases(task: str, examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[ScoredCase]:
+def _scored(own: Cases, predictions: Sequence[Prediction]) -> list[ScoredCase]:
     return [
         ScoredCase(
-            task,
+            own.task,
             example.group,
             example.text if len(example.text) <= 400 else f"{example.text[:400]}…",
             example.pair,
@@ -252,7 +133,7 @@ def _cases(task: str, examples: Sequence[Example], predictions: Sequence[Predict
             prediction.label,
             round(prediction.score, 4),
         )
-        for example, prediction in zip(examples, predictions, strict=True)
+        for example, prediction in zip(own.examples, predictions, strict=True)
     ]
 
 

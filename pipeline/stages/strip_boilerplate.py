@@ -75,7 +75,7 @@ def _label(body: Body, gold: GoldArticle, min_overlap: float) -> LabelledArticle
         language=gold.language,
         text=body.stripped.body.text,
         sentences=tuple(sentences),
-        targets=tuple(LabelledTarget(target.name, target.stance) for target in gold.targets),
+        targets=tuple(LabelledTarget(target.name, target.stance, target.aliases) for target in gold.targets),
         removed=body.stripped.removals,
     )
 

@@ -28,13 +28,12 @@ def run(config: Config, *, stripped: Path, split: Path, targets: Path, model: Pa
     splits = read_split(split)
     articles = read_labelled(stripped, splits, "dev")
     train = [example for article in read_labelled(stripped, splits, "train") for _, example in stance.examples(article)]
-    dev = [pair for article in articles for pair in stance.examples(article)]
+    dev = [example for article in articles for _, example in stance.examples(article)]
     data = {"stripped": tree_digest(stripped), "split": tree_digest(split)}
-    chosen, scores = training.train_all(
-        config, train, [example for _, example in dev], STANCE_LABELS, task="stance", data=data, compared=compared
-    )
-    grouped = stance.by_target([key for key, _ in dev], chosen.dev)
-    aggregation = stance.fit_aggregation([(found, label) for found, label in _articles(articles, grouped)])
+    chosen, scores = training.train_all(config, train, dev, STANCE_LABELS, task="stance", data=data, compared=compared)
+    pairs = [pair for article in articles for pair in stance.mentions(article)]
+    grouped = stance.by_target([key for key, _ in pairs], chosen.predict([example for _, example in pairs]))
+    aggregation = stance.fit_aggregation(_articles(articles, grouped))
     assets = {TARGETS: targets.read_bytes(), stance.ASSET: aggregation.to_json()}
     training.save(chosen, model, config, task="stance", data=data, assets=assets)
     return scores

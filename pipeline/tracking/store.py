@@ -15,6 +15,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 from filelock import FileLock
+from mlflow.entities import LifecycleStage
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,6 +34,11 @@ logging.getLogger("mlflow").setLevel(logging.WARNING)
 def uri() -> str:
     """Return the tracking URI in force."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(FOLDER / 'mlflow.db').as_posix()}"
+
+
+def exists() -> bool:
+    """Tell whether there is a store to look into; the default one is made by the first stage that runs."""
+    return "MLFLOW_TRACKING_URI" in os.environ or (FOLDER / "mlflow.db").is_file()
 
 
 def check() -> None:
@@ -73,6 +79,11 @@ def open_experiment() -> str:
         client = mlflow.MlflowClient()
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
+            if experiment.lifecycle_stage == LifecycleStage.DELETED:
+                raise MlflowException(
+                    f"its experiment {EXPERIMENT!r} was deleted; 'mlflow experiments restore -x "
+                    f"{experiment.experiment_id}' brings it back, 'mlflow gc' removes it for good"
+                )
             return str(experiment.experiment_id)
         location = (FOLDER / "artifacts").resolve().as_uri()
         return str(client.create_experiment(EXPERIMENT, artifact_location=location))

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from pipeline.classifiers import linear, store
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.linear import LinearClassifier
-from pipeline.classifiers.store import MANIFEST, Manifest
+from pipeline.classifiers.store import MANIFEST, SEAL, Manifest
 from pipeline.errors import ModelError
 from pipeline.records import file_digest
 
@@ -47,6 +47,11 @@ def save(folder: Path, classifier: LinearClassifier, *, temperature: float = 0.5
         metrics={"dev_macro_f1": 0.123456},
         assets={"targets.yaml": b"NATO: []\n", "lexicon/en.yaml": b"language: en\n"},
     )
+
+
+def seal(folder: Path) -> None:
+    """Make the manifest pass for unaltered."""
+    (folder / SEAL).write_text(f"{file_digest(folder / MANIFEST)}  {MANIFEST}\n", encoding="utf-8")
 
 
 @pytest.fixture
@@ -140,14 +145,22 @@ def test_a_manifest_that_cannot_be_understood_is_named(folder: Path, old: str, n
     content = (folder / MANIFEST).read_text(encoding="utf-8")
     assert old in content
     (folder / MANIFEST).write_text(content.replace(old, new), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"manifest\.json was altered"):
+        store.load(folder)
+    seal(folder)
     with pytest.raises(ModelError, match=r"manifest\.json is no manifest of this version"):
         store.load(folder)
+
+
+def test_the_seal_is_one_that_sha256sum_checks(folder: Path) -> None:
+    assert (folder / SEAL).read_text(encoding="utf-8") == f"{file_digest(folder / MANIFEST)}  {MANIFEST}\n"
 
 
 def test_a_change_of_the_manifest_changes_the_models_digest(folder: Path) -> None:
     before = store.load(folder).digest
     manifest = json.loads((folder / MANIFEST).read_bytes())
     (folder / MANIFEST).write_text(json.dumps(manifest | {"min_score": 0.9}), encoding="utf-8")
+    seal(folder)
     assert store.load(folder).digest != before
 
 

@@ -179,6 +179,22 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path, monkeypatch: pytest.
         store.check()
 
 
+def test_a_deleted_experiment_is_named_with_the_way_back(
+    made_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    from pipeline.tracking import store
+
+    shutil.copytree(made_store.folder / "mlruns", tmp_path / "mlruns", ignore=shutil.ignore_patterns("artifacts"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
+    identity = store.open_experiment()
+    mlflow.MlflowClient().delete_experiment(identity)
+    with pytest.raises(ConfigError, match=rf"was deleted; 'mlflow experiments restore -x {identity}' brings it back"):
+        store.check()
+
+
 def test_a_store_that_dies_during_the_run_costs_a_warning_and_no_work(
     made_store: Store,
     trained: Trained,

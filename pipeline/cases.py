@@ -1,0 +1,150 @@
+"""What is scored: the labelled cases of each task, and the model's answers to those that it answers indirectly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline import claims, metrics, stance, topic
+from pipeline.annotator import Stripper
+from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS
+from pipeline.boilerplate import lines as line_examples
+from pipeline.classifiers.contract import Example, Prediction
+from pipeline.classifiers.store import Model
+from pipeline.cleaning import lines
+from pipeline.corpus import CleanArticle, LabelledArticle, roles_of_lines
+from pipeline.evaluation import StripEvaluation
+from pipeline.seeds import GoldArticle
+
+Gold = Mapping[str, GoldArticle]
+_UNLISTED = Prediction("none", 1.0, {label: float(label == "none") for label in CLAIM_LABELS}, abstained=False)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The labelled cases of a task; ``slice_of`` names a slice for each."""
+
+    task: str
+    unit: str
+    labels: tuple[str, ...]
+    examples: list[Example]
+    slice_of: list[str]
+
+
+def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
+    """Return the lines of cleaned articles with their roles."""
+    examples: list[Example] = []
+    outlets: list[str] = []
+    for item in articles:
+        own, aligned, found = gold[item.article.id], item.aligned(), lines(item.text)
+        roles = roles_of_lines(own, [aligned.raw_span(line.start, line.end) for line in found])
+        features = line_examples.examples(found, opens_with_headline=item.article.opens_with_headline)
+        for example, role in zip(features, roles, strict=True):
+            examples.append(Example(example.text, features=example.features, label=role, group=own.id))
+            outlets.append(own.outlet)
+    return Cases("boilerplate", "lines", ROLES, examples, outlets)
+
+
+def of_topic(articles: Sequence[LabelledArticle], labels: tuple[str, ...]) -> Cases:
+    """Return whole articles with their topics."""
+    examples = [topic.example(article.text, label=article.topic, group=article.id) for article in articles]
+    return Cases("topic", "articles", labels, examples, [article.outlet for article in articles])
+
+
+def of_stance(articles: Sequence[LabelledArticle]) -> Cases:
+    """Return the sentences that name a target, with their stance toward it."""
+    pairs = [(article.genre, example) for article in articles for _, example in stance.examples(article)]
+    return Cases("stance", "sentences", STANCE_LABELS, [example for _, example in pairs], [genre for genre, _ in pairs])
+
+
+def of_claims(articles: Sequence[LabelledArticle]) -> Cases:
+    """Return body sentences with their claim labels."""
+    pairs = [(article.genre, example) for article in articles for example in claims.examples(article)]
+    return Cases("claims", "sentences", CLAIM_LABELS, [example for _, example in pairs], [genre for genre, _ in pairs])
+
+
+def of_article_stance(articles: Sequence[LabelledArticle], model: Model) -> tuple[Cases, list[Prediction]]:
+    """Return the targets that an article's kept text names, with its stance toward them, and the model's answers.
+
+    As in annotation, every sentence that names the target counts, the headline's too.
+    """
+    aggregation = stance.Aggregation.load(model.folder / stance.ASSET)
+    pairs = [pair for article in articles for pair in stance.mentions(article)]
+    grouped = stance.by_target([key for key, _ in pairs], model.predict([example for _, example in pairs]))
+    examples: list[Example] = []
+    genres: list[str] = []
+    answers: list[Prediction] = []
+    for article in articles:
+        for target in article.targets:
+            if sentences := grouped.get((article.id, target.name)):
+                examples.append(Example("", pair=target.name, label=target.label, group=article.id))
+                genres.append(article.genre)
+                answers.append(aggregation.predict(sentences, model.min_score))
+    return Cases("article stance", "(article, target) pairs", STANCE_LABELS, examples, genres), answers
+
+
+def of_listed_claims(articles: Sequence[LabelledArticle], gold: Gold, model: Model) -> tuple[Cases, list[Prediction]]:
+    """Return the sentences of raw articles with what annotation makes of them, from end to end.
+
+    A gold sentence that stripping took or that was not found counts as ``none``, for it is not listed; what is no
+    gold sentence, such as a promo that was left over, has the gold label ``none``.
+    """
+    found = [
+        (article, sentence)
+        for article in articles
+        for sentence in article.sentences
+        if sentence.in_body or sentence.claim is not None
+    ]
+    asked = [Example(sentence.text, label=sentence.claim or "none", group=article.id) for article, sentence in found]
+    predicted = model.predict(asked)
+    examples, genres = list(asked), [article.genre for article, _ in found]
+    answers = [
+        prediction if sentence.in_body else _UNLISTED
+        for (_, sentence), prediction in zip(found, predicted, strict=True)
+    ]
+    for article in articles:
+        wanted = Counter(segment.claim for segment in gold[article.id].segments if segment.claim)
+        lost = wanted - Counter(sentence.claim for sentence in article.sentences if sentence.claim)
+        for label in lost.elements():
+            examples.append(Example("", label=label, group=article.id))
+            genres.append(article.genre)
+            answers.append(_UNLISTED)
+    return Cases("listed claims", "sentences", CLAIM_LABELS, examples, genres), answers
+
+
+def score_stripping(articles: Sequence[CleanArticle], gold: Gold, model: Model, *, seed: int) -> StripEvaluation:
+    """Score the removal of lines; a line counts as removed when most of its characters are."""
+    bodies = Stripper(model).strip_clean([(item.article, item.aligned()) for item in articles])
+    true: list[str] = []
+    guessed: list[str] = []
+    groups: list[str] = []
+    body = lost = 0
+    for item, found in zip(articles, bodies, strict=True):
+        own = gold[item.article.id]
+        taken = np.zeros(len(item.article.raw), dtype=bool)
+        for removal in found.stripped.removals:
+            taken[removal.raw_start : removal.raw_end] = True
+        aligned = item.aligned()
+        spans = [aligned.raw_span(line.start, line.end) for line in lines(item.text)]
+        for role, (start, end) in zip(roles_of_lines(own, spans), spans, strict=True):
+            true.append("removed" if role in REMOVED_ROLES else "kept")
+            guessed.append("removed" if taken[start:end].mean() > 0.5 else "kept")
+            groups.append(own.id)
+        for segment in own.segments:
+            if segment.role in KEPT_ROLES:
+                body += segment.end - segment.start
+                lost += int(taken[segment.start : segment.end].sum())
+    scores = metrics.classification(true, guessed, ("removed", "kept"), groups=groups, seed=seed)
+    removed = scores.labels[0]
+    return StripEvaluation(
+        lines=len(true),
+        precision=removed.precision,
+        recall=removed.recall,
+        f1=removed.f1,
+        f1_interval=removed.f1_interval,
+        body_lost=lost / max(body, 1),
+        warnings=sum(len(found.stripped.warnings) for found in bodies),
+    )

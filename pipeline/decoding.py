@@ -1,0 +1,72 @@
+"""Bytes → text: by byte-order mark, as UTF-8, or in the encoding that the bytes look like."""
+
+from __future__ import annotations
+
+import codecs
+
+import charset_normalizer
+
+from pipeline.errors import InputError
+
+SAMPLE = 1_000_000  # bytes by which an encoding is told
+# Encodings that keep the byte-order mark: raw is the input as decoded.
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# What pages are really written in. Over all that it knows, the detector takes "café" for an Arabic encoding.
+_LEGACY = [
+    "cp1252", "cp1250", "cp1251", "koi8_r", "iso8859_2", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
+    "tis_620", "cp932", "euc_jp", "gb18030", "big5", "euc_kr",
+]  # fmt: skip
+
+
+def decode(content: bytes) -> str:
+    """Return bytes as text; a byte-order mark stays in it.
+
+    Raises:
+        InputError: the bytes are binary, cut off, or in no encoding that can be told.
+    """
+    for bom, encoding in _BOMS:
+        if content.startswith(bom):
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise InputError("undecodable", f"{error.reason} at byte {error.start}") from None
+    if b"\0" in content:
+        raise InputError("binary", f"a null byte at {content.index(0)}")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start >= len(content) - 3 and error.reason == "unexpected end of data":
+            raise InputError("truncated-utf8", f"the last character is cut off at byte {error.start}") from None
+        found = detect(content[:SAMPLE])
+        if found is None:
+            raise InputError("undecodable", f"not UTF-8 ({error.reason} at byte {error.start})") from None
+        try:
+            return content.decode(found)
+        except UnicodeDecodeError as other:
+            raise InputError("undecodable", f"neither UTF-8 nor {found} at byte {other.start}") from None
+
+
+def detect(sample: bytes) -> str | None:
+    """Return the encoding that bytes which are not UTF-8 look like, or None; of equals, the western one."""
+    if sum(byte < 9 or 13 < byte < 32 for byte in sample[:4096]) > 8:
+        return None
+    matches = charset_normalizer.from_bytes(sample, cp_isolation=_LEGACY)
+    best = matches.best()
+    if best is None:
+        return None
+    western = next((match for match in matches if match.encoding == _LEGACY[0]), best)
+    return western.encoding if western.chaos <= best.chaos else best.encoding
+
+
+def table_encoding(sample: bytes) -> str:
+    """Return the encoding of a table by its beginning; where single rows break UTF-8, that is still UTF-8."""
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    faulty = False
+    # Bytes of another encoding hardly ever make up a letter of this one.
+    for character in codecs.getincrementaldecoder("utf-8-sig")(errors="surrogateescape").decode(sample):
+        if "\udc80" <= character <= "\udcff":
+            faulty = True
+        elif character > "\x7f":
+            return "utf-8-sig"
+    return (detect(sample) if faulty else None) or "utf-8-sig"

@@ -1,0 +1,160 @@
+"""Rows of JSON-lines, CSV, TSV and Parquet files, one by one: each is a record, or a rejection with its reason."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import sys
+from collections import deque
+from collections.abc import Iterator
+from typing import IO, Any
+
+from pipeline.article import Rejection
+from pipeline.decoding import SAMPLE, table_encoding
+
+ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
+Row = tuple[int, dict[str, Any] | Rejection]
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+def read(file: str, ending: str, limit: int) -> Iterator[Row]:
+    """Yield the rows of a file (or ``-``, JSON lines on standard input) with their numbers; blank rows are skipped.
+
+    ``limit`` is the size of one row at most, in bytes, of a CSV or TSV row in characters.
+
+    Raises:
+        OSError, EOFError, zlib.error: the file cannot be opened, or its compression is broken.
+    """
+    if ending == ".parquet":
+        yield from _parquet(file)
+    elif ending in _DELIMITERS:
+        yield from _table(file, _DELIMITERS[ending], limit)
+    elif file == "-":
+        yield from _objects(sys.stdin.buffer, "-", limit)
+    elif ending == ".jsonl.gz":
+        with gzip.open(file, "rb") as packed:
+            yield from _objects(packed, file, limit)
+    else:
+        with open(file, "rb") as stream:
+            yield from _objects(stream, file, limit)
+
+
+def _objects(stream: IO[bytes] | gzip.GzipFile, file: str, limit: int) -> Iterator[Row]:
+    for number, line in numbered_lines(stream, limit):
+        if line is None:
+            yield number, Rejection(file, number, None, "too-large", f"a line of over {limit} bytes")
+            continue
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            if not text.strip():
+                continue
+            record = json.loads(text)
+        except UnicodeDecodeError as error:
+            yield number, Rejection(file, number, None, "undecodable", f"{error.reason} at byte {error.start}")
+        except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
+            yield number, Rejection(file, number, None, "malformed-json", str(error))
+        else:
+            if isinstance(record, dict):
+                yield number, record
+            else:
+                yield number, Rejection(file, number, None, "wrong-type", f"a {type(record).__name__}, not an object")
+
+
+def numbered_lines(stream: IO[bytes] | gzip.GzipFile, limit: int) -> Iterator[tuple[int, bytes | None]]:
+    """Yield numbered lines; a line over ``limit`` bytes yields None and is skipped without being held."""
+    number = 0
+    while chunk := stream.readline(limit + 1):
+        number += 1
+        if len(chunk) > limit and not chunk.endswith(b"\n"):
+            while chunk and not chunk.endswith(b"\n"):
+                chunk = stream.readline(limit)
+            yield number, None
+        else:
+            yield number, chunk
+
+
+class _Unread:
+    """Feeds lines to a CSV reader, and holds those of the row under way: a faulty row gives back all but its first."""
+
+    def __init__(self, stream: IO[str], limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._returned: deque[str] = deque()
+        self._row: list[str] = []
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._returned.popleft() if self._returned else self._stream.readline(self._limit + 1)
+        if not line:
+            raise StopIteration
+        self._row.append(line)
+        self._size += len(line)
+        if self._size > self._limit:
+            raise csv.Error(f"no end of the row within {self._limit} characters; is a quote left open?")
+        return line
+
+    def next_row(self) -> None:
+        self._row, self._size = [], 0
+
+    def give_back(self) -> None:
+        self._returned.extendleft(reversed(self._row[1:]))
+        self.next_row()
+
+
+def _table(file: str, delimiter: str, limit: int) -> Iterator[Row]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the row's limit holds for its fields
+    with open(file, "rb") as binary:
+        encoding = table_encoding(binary.read(SAMPLE))
+    with open(file, encoding=encoding, newline="", errors="surrogateescape") as stream:
+        lines = _Unread(stream, limit)
+        names: list[str] | None = None
+        number = 0
+        while (row := _next_row(lines, delimiter)) is not None:
+            if isinstance(row, list) and names is None:
+                names = row
+                continue
+            number += 1
+            if isinstance(row, str) or names is None:
+                yield number, Rejection(file, number, None, "malformed-csv", str(row))
+                if names is None:
+                    return
+            elif len(row) > len(names):
+                detail = f"{len(row)} fields under {len(names)} names; quote texts with a {delimiter!r}"
+                yield number, Rejection(file, number, None, "malformed-csv", detail)
+            else:
+                found = zip(names, row, strict=False)
+                yield number, {name: value for name, value in found if name and value}
+
+
+def _next_row(lines: _Unread, delimiter: str) -> list[str] | str | None:
+    """Return the next row that is not blank, or why it is none, or None at the end."""
+    while True:
+        try:
+            row = next(csv.reader(lines, delimiter=delimiter, strict=True))
+        except StopIteration:
+            return None
+        except csv.Error as error:
+            lines.give_back()
+            return str(error)
+        lines.next_row()
+        if row:
+            return row
+
+
+def _parquet(file: str) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(file) as table:
+            for batch in table.iter_batches(batch_size=256):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, {name: value for name, value in row.items() if value is not None}
+    except (pyarrow.ArrowException, ValueError, OverflowError) as error:
+        yield number + 1, Rejection(file, number + 1, None, "malformed-parquet", str(error))
