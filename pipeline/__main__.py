@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import pipeline
+from pipeline import seed_commands
 from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(seed_commands.app)
 
 ModelsOption = Annotated[Path, typer.Option("--models", help="Folder of trained models.")]
 ConfigOption = Annotated[
@@ -110,13 +113,20 @@ def predict(
 @app.command()
 def evaluate(
     task: TaskArgument,
-    gold: Annotated[str, typer.Argument(metavar="GOLD.jsonl", help="As for predict, with a 'label' on each line.")],
+    gold: Annotated[str, typer.Argument(metavar="GOLD", help="JSON lines as for predict, with a 'label' on each.")],
     models: ModelsOption = Path("models"),
+    mapping: Annotated[
+        Path | None, typer.Option(help="YAML with 'fields' and 'labels', for a file that has other names for them.")
+    ] = None,
 ) -> None:
     """Score a model on anyone's labels, with 95 % intervals; prints JSON."""
     from pipeline import labelling
 
-    typer.echo(labelling.evaluate_file(_task(task), gold, models / task).decode())
+    if mapping is None:
+        content = labelling.evaluate_file(_task(task), gold, models / task)
+    else:
+        content = labelling.evaluate_mapped(_task(task), gold, models / task, mapping)
+    typer.echo(content.decode())
 
 
 @app.command()

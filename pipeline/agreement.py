@@ -6,11 +6,13 @@ second, who did not see the first, and the final one, which the corpus must carr
 
 from __future__ import annotations
 
-import csv
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
 from pipeline.article import CLAIM_LABELS
@@ -38,7 +40,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Cohen's kappa (Cohen 1960) on one label set.
+    """Cohen's kappa (Cohen 1960) on one label set; NaN where fewer than two labels occur, for which it is undefined.
 
     For dates and quantities it is the kappa of a sentence having any, and ``values_f1`` is the F1 of the values.
     """
@@ -52,10 +54,11 @@ class Agreement:
 
 def sheet(gold: GoldArticle) -> str:
     """Return an article for a second annotator: numbered segments and the targets they name, without any label."""
-    wanted = "yes" if _has_facts(gold) else "no"
+    facts = "yes" if _has_facts(gold) else "no"
     names = (f"{one.name} ({'; '.join(one.aliases)})" if one.aliases else one.name for one in gold.targets)
     lines = [
-        f"# {gold.id} · published {gold.published} · language {gold.language} · attribution, dates, quantities: {wanted}",
+        f"# {gold.id} · published {gold.published} · language {gold.language}",
+        f"# attribution, dates, quantities: {facts}",
         f"# targets: {' | '.join(names)}",
     ]
     end = None
@@ -76,10 +79,10 @@ def labels(gold: GoldArticle) -> dict[Key, str]:
     for number, segment in enumerate(gold.segments, start=1):
         found["segment", str(number)] = segment.claim or segment.role
         found |= {("stance", f"{number} {stance.target}"): stance.label for stance in segment.stances}
-        values = {
+        values: dict[str, list[str]] = {
             "attribution": sorted({one.kind for one in segment.attributions}),
             "date": [one.iso for one in segment.dates],
-            "quantity": [f"{one.value:.10g} {one.unit}" for one in segment.quantities],
+            "quantity": [f"{_plain(one.value)} {one.unit}" for one in segment.quantities],
         }
         found |= {(name, str(number)): "; ".join(own) for name, own in values.items() if own}
     return found
@@ -91,11 +94,14 @@ def join(gold: GoldArticle, answers: Path) -> list[Decision]:
     Raises:
         DataError: a line has not three fields, stands twice, or answers what was not asked; or an answer is missing.
     """
+    asked = _asked(gold)
     second: dict[Key, str] = {}
     for number, line in enumerate(answers.read_text(encoding="utf-8").splitlines(), start=1):
         fields = line.split("\t")
-        if len(fields) != len(ANSWER) or (fields[0], fields[1]) in second:
+        if len(fields) != len(ANSWER) or not all(fields) or (fields[0], fields[1]) in second:
             raise DataError(f"{answers}:{number}: {line!r} is no new line of {', '.join(ANSWER)}, separated by tabs")
+        if (fields[0], fields[1]) not in asked:
+            raise DataError(f"{answers}:{number}: the sheet of {gold.id} asks for no {fields[0]} {fields[1]}; drop it")
         second[fields[0], fields[1]] = fields[2]
     first = labels(gold)
     if missing := [key for key in first if key[0] in ("topic", "article stance", "segment") and key not in second]:
@@ -109,12 +115,19 @@ def join(gold: GoldArticle, answers: Path) -> list[Decision]:
 
 
 def write(folder: Path, decisions: Sequence[Decision]) -> None:
-    """Write the decisions of one article."""
+    """Write the decisions of one article.
+
+    Raises:
+        DataError: a field holds a tab or a line break, which no line of the file could give back.
+    """
+    rows = [COLUMNS, *((item.set, item.unit, item.first, item.second, item.final) for item in decisions)]
+    lines = ["\t".join(row) for row in rows]
+    for row, line in zip(rows, lines, strict=True):
+        if len(line.split("\t")) != len(COLUMNS) or len(line.splitlines()) != 1:
+            raise DataError(f"{decisions[0].article}: a tab or line break within {row}; take it out of the article")
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{decisions[0].article}.tsv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
-        writer.writerow(COLUMNS)
-        writer.writerows((item.set, item.unit, item.first, item.second, item.final) for item in decisions)
+    content = "".join(f"{line}\n" for line in lines)
+    (folder / f"{decisions[0].article}.tsv").write_text(content, encoding="utf-8", newline="\n")
 
 
 def read(folder: Path) -> list[Decision]:
@@ -154,9 +167,9 @@ def faults(decisions: Iterable[Decision], corpus: Mapping[str, GoldArticle]) -> 
 
 def agreements(decisions: Sequence[Decision], corpus: Mapping[str, GoldArticle]) -> list[Agreement]:
     """Return the agreement of the first and the second annotator on each label set, before any correction."""
-    pairs: dict[str, list[tuple[str, str]]] = {}
+    pairs: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for item in decisions:
-        pairs.setdefault(item.set, []).append((item.first, item.second))
+        pairs[item.set].append((item.first, item.second))
     both_body = {
         (item.article, item.unit)
         for item in decisions
@@ -176,7 +189,7 @@ def agreements(decisions: Sequence[Decision], corpus: Mapping[str, GoldArticle])
     ]
     for name in _OPEN_SETS:
         given = {(item.article, item.unit): (item.first, item.second) for item in decisions if item.set == name}
-        asked = [key for key in sorted(both_body) if _has_facts(corpus[key[0]])]
+        asked = [key for key in sorted(both_body) if key[0] in corpus and _has_facts(corpus[key[0]])]
         own = [given.get(key, (ABSENT, ABSENT)) for key in asked]
         title = {"attribution": "Attribution in a sentence", "date": "Dates", "quantity": "Quantities"}[name]
         if name == "attribution":
@@ -189,8 +202,9 @@ def agreements(decisions: Sequence[Decision], corpus: Mapping[str, GoldArticle])
 
 
 def _agreement(name: str, pairs: Sequence[tuple[str, str]], unit: str) -> Agreement:
-    kappa = float(cohen_kappa_score([one for one, _ in pairs], [other for _, other in pairs]))
-    return Agreement(name, kappa, len(pairs), unit)
+    first, second = [one for one, _ in pairs], [other for _, other in pairs]
+    defined = len({*first, *second}) > 1
+    return Agreement(name, float(cohen_kappa_score(first, second)) if defined else math.nan, len(pairs), unit)
 
 
 def _values_f1(pairs: Sequence[tuple[str, str]]) -> float:
@@ -214,6 +228,20 @@ def _has_facts(gold: GoldArticle) -> bool:
 def _names(gold: GoldArticle, segment: GoldSegment, name: str) -> bool:
     target = next(target for target in gold.targets if target.name == name)
     return find_mention(gold.raw[segment.start : segment.end], (target.name, *target.aliases)) is not None
+
+
+def _asked(gold: GoldArticle) -> set[Key]:
+    """Return what an article's sheet asks for, where the answer may also be that there is nothing."""
+    found = {("topic", ABSENT), *(("article stance", target.name) for target in gold.targets)}
+    for number, segment in enumerate(gold.segments, start=1):
+        found |= {(name, str(number)) for name in ("segment", *_OPEN_SETS)}
+        found |= {("stance", f"{number} {one.name}") for one in gold.targets if _names(gold, segment, one.name)}
+    return found
+
+
+def _plain(value: float) -> str:
+    """Return a number in digits alone, as an annotator writes it: 65 billion is no 6.5e+10."""
+    return np.format_float_positional(value, trim="-")
 
 
 def _order(key: Key) -> tuple[int, int, str]:

@@ -109,7 +109,7 @@ class Annotator:
             loaded[task] = replace(loaded[task], min_score=score)
         self._models = loaded
         self._stripper = Stripper(loaded["boilerplate"], strip_config)
-        self._medtops = topic.load_topics(models / "topic" / topic.ASSET)
+        self._topics = topic.load_topics(models / "topic" / topic.ASSET)
         self._targets = targets.load_targets(models / "stance" / targets.ASSET)
         self._aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
         settings = {
@@ -229,7 +229,7 @@ class Annotator:
             title=article.title,
             published=article.published,
             url=article.url,
-            topic=topic.topic_of(topic_prediction, self._medtops),
+            topic=topic.topic_of(topic_prediction, self._topics),
             stances=stances,
             claims=listed,
             removed=stripped.removals,

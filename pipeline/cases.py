@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from pipeline import claims, metrics, stance, topic
+from pipeline import claims, datasets, metrics, stance, topic
 from pipeline.annotator import Stripper
 from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS
 from pipeline.boilerplate import lines as line_examples
@@ -17,6 +18,7 @@ from pipeline.classifiers.store import Model
 from pipeline.cleaning import lines
 from pipeline.corpus import CleanArticle, LabelledArticle, roles_of_lines
 from pipeline.evaluation import StripEvaluation
+from pipeline.records import read_jsonl
 from pipeline.seeds import GoldArticle
 
 Gold = Mapping[str, GoldArticle]
@@ -64,6 +66,16 @@ def of_claims(articles: Sequence[LabelledArticle]) -> Cases:
     """Return body sentences with their claim labels."""
     pairs = [(article.genre, example) for article in articles for example in claims.examples(article)]
     return Cases("claims", "sentences", CLAIM_LABELS, [example for _, example in pairs], [genre for genre, _ in pairs])
+
+
+def of_datasets(folder: Path, task: datasets.Task, labels: tuple[str, ...]) -> list[Cases]:
+    """Return the test examples of each added data set for a task, apart from each other and from the seeds."""
+    by_source: dict[str, list[Example]] = {}
+    for record in read_jsonl(folder / datasets.EXAMPLES, datasets.LabelledRecord):
+        if record.task == task and record.split == "test":
+            by_source.setdefault(record.source, []).append(record.example())
+    unit = "articles" if task == "topic" else "sentences"
+    return [Cases(f"{task} of {name}", unit, labels, found, [name] * len(found)) for name, found in by_source.items()]
 
 
 def of_article_stance(articles: Sequence[LabelledArticle], model: Model) -> tuple[Cases, list[Prediction]]:

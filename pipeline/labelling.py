@@ -6,14 +6,15 @@ import contextlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import evaluation, rows
+from pipeline import datasets, evaluation, rows
 from pipeline.article import Rejection
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import Example, Prediction
+from pipeline.config import parse, read_yaml
 from pipeline.errors import ConfigError, InputError, OutputError
 from pipeline.predicting import Predictor, Task
 from pipeline.progress import progress
@@ -80,7 +81,7 @@ def evaluate_file(task: Task, source: str, model: Path) -> bytes:
     """
     predictor = Predictor(model, task)
     examples: list[Example] = []
-    predictions = []
+    predictions: list[Prediction] = []
     rejected: Counter[str] = Counter()
     for batch in _batches(source, predictor, labelled=True):
         groups: list[list[Example]] = []
@@ -96,8 +97,70 @@ def evaluate_file(task: Task, source: str, model: Path) -> bytes:
             f"{source} has no usable line ({dict(rejected) or 'it is empty'}); each needs the fields of predict and a "
             f"'label', one of {', '.join(predictor.labels)}"
         )
-    scores = evaluation.score(predictor.model.manifest.engine, examples, predictions, predictor.labels, seed=13)
-    content = {"task": task, "rejected": dict(rejected), **_rounded(asdict(scores))}
+    return _scored(predictor, examples, predictions, predictor.labels, rejected)
+
+
+def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> bytes:
+    """Return the scores on a file that names its fields and labels in its own way, as indented JSON.
+
+    The model's answer is the most probable of the labels that the mapping gives. A record that repeats is scored once.
+
+    Raises:
+        ConfigError: the input does not exist or holds no usable record, or the mapping is wrong.
+        ModelError: the model folder cannot be used.
+    """
+    found = parse(datasets.Mapped, {**_mapping(mapping, task), "task": task}, where=str(mapping))
+    if not Path(source).is_file():
+        raise ConfigError(f"no input file {source!r}; check the path")
+    predictor = Predictor(model, task)
+    labels = tuple(label for label in predictor.labels if label in set(found.labels.values()))
+    examples: list[Example] = []
+    rejected: Counter[str] = Counter()
+    seen: set[tuple[str, str | None]] = set()
+    for item in datasets.read(found, Path(source), predictor.labels, name=source, split="test"):
+        if isinstance(item, Rejection):
+            rejected[item.reason] += 1
+            continue
+        example = item.example()
+        if (example.text, example.pair) in seen:
+            rejected["repeated"] += 1
+            continue
+        seen.add((example.text, example.pair))
+        examples.append(example)
+    if not examples:
+        raise ConfigError(
+            f"{source} has no usable record ({dict(rejected) or 'it is empty'}); compare it with {mapping}"
+        )
+    predictions = [_among(prediction, labels) for prediction in predictor.predict([[one] for one in examples])]
+    return _scored(predictor, examples, predictions, labels, rejected)
+
+
+def _mapping(path: Path, task: Task) -> dict[str, Any]:
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no mapping; write 'fields:' and 'labels:' with what is below each")
+    if (own := content.get("task", task)) != task:
+        raise ConfigError(f"{path} is a mapping for {own}, not for {task}; evaluate that task, or name another mapping")
+    return content
+
+
+def _among(prediction: Prediction, labels: Sequence[str]) -> Prediction:
+    """Return the prediction over some of its labels alone."""
+    total = sum(prediction.scores[label] for label in labels)
+    scores = {label: prediction.scores[label] / max(total, 1e-12) for label in labels}
+    best = max(labels, key=lambda label: scores[label])
+    return Prediction(best, scores[best], scores, prediction.abstained)
+
+
+def _scored(
+    predictor: Predictor,
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+    rejected: Mapping[str, int],
+) -> bytes:
+    scores = evaluation.score(predictor.model.manifest.engine, examples, predictions, labels, seed=13)
+    content = {"task": predictor.task, "rejected": dict(rejected), **_rounded(asdict(scores))}
     return json.dumps(content, indent=2, ensure_ascii=False).encode()
 
 

@@ -10,6 +10,7 @@ from pipeline import claims, stance, topic
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.errors import InputError
+from pipeline.rows import text_field
 from pipeline.sentences import split
 from pipeline.targets import Target, mentions
 
@@ -62,33 +63,18 @@ class Predictor:
         return found
 
 
-def _text(record: Mapping[str, Any], field: str) -> str:
-    value = record.get(field)
-    if value is None:
-        raise InputError("missing-field", f"no {field!r}")
-    if not isinstance(value, str):
-        raise InputError("wrong-type", f"{field!r} is a {type(value).__name__}, not a string")
-    if not value.strip():
-        raise InputError("empty", f"{field!r} holds nothing but blanks")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InputError("invalid-unicode", f"{field!r} has a lone surrogate at character {error.start}") from None
-    return value
-
-
 def _topic_examples(record: Mapping[str, Any]) -> list[Example]:
     title = record.get("title")
     titled = isinstance(title, str) and title.strip()
-    return [topic.example(_text(record, "text"), _text(record, "title") if titled else None)]
+    return [topic.example(text_field(record, "text"), text_field(record, "title") if titled else None)]
 
 
 def _claims_examples(record: Mapping[str, Any]) -> list[Example]:
-    return [claims.example(_text(record, "text"))]
+    return [claims.example(text_field(record, "text"))]
 
 
 def _stance_examples(record: Mapping[str, Any]) -> list[Example]:
-    text, target = _text(record, "text"), _text(record, "target")
+    text, target = text_field(record, "text"), text_field(record, "target")
     spans = [span for line_start, line in _lines(text) for span in split(line, start=line_start)]
     start, end = record.get("start"), record.get("end")
     if start is not None or end is not None:

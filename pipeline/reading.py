@@ -46,19 +46,13 @@ def expand(inputs: Iterable[str]) -> list[str]:
         if given == "-" or path.is_file():
             files.append(given)
         elif path.is_dir():
-            below = (file for file in sorted(path.rglob("*")) if file.is_file() and ending(file.name))
+            below = (file for file in sorted(path.rglob("*")) if file.is_file() and rows.ending(file.name, ENDINGS))
             files.extend(str(file) for file in below)
         elif matches := [match for match in sorted(glob.glob(given, recursive=True)) if match != given]:
             files.extend(expand(matches))
         else:
             raise ConfigError(f"no input {given!r}: no such file, folder or match; check the path, or pipe into -")
     return list(dict.fromkeys(files))  # a file named twice is read once
-
-
-def ending(name: str) -> str | None:
-    """Return the ending by which a file is read, or None."""
-    lower = name.lower()
-    return next((known for known in sorted(ENDINGS, key=len, reverse=True) if lower.endswith(known)), None)
 
 
 def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]:
@@ -74,7 +68,7 @@ def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]
 
 
 def _read_file(file: str, config: Config) -> Iterator[Article | Rejection]:
-    kind = ".jsonl" if file == "-" else ending(file)
+    kind = ".jsonl" if file == "-" else rows.ending(file, ENDINGS)
     try:
         if kind is None:
             yield Rejection(file, 1, None, "unknown-ending", f"ends in none of {', '.join(ENDINGS)}")

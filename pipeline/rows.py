@@ -7,15 +7,22 @@ import gzip
 import json
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from pipeline.article import Rejection
 from pipeline.decoding import SAMPLE, table_encoding
+from pipeline.errors import InputError
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
 Row = tuple[int, dict[str, Any] | Rejection]
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+def ending(name: str, known: Sequence[str] = ENDINGS) -> str | None:
+    """Return the ending by which a file is read, or None; the longest counts."""
+    lower = name.lower()
+    return next((one for one in sorted(known, key=len, reverse=True) if lower.endswith(one)), None)
 
 
 def read(file: str, ending: str, limit: int) -> Iterator[Row]:
@@ -38,6 +45,26 @@ def read(file: str, ending: str, limit: int) -> Iterator[Row]:
     else:
         with open(file, "rb") as stream:
             yield from _objects(stream, file, limit)
+
+
+def text_field(record: Mapping[str, Any], name: str) -> str:
+    """Return a record's field that must hold text.
+
+    Raises:
+        InputError: it is missing, no string, blank, or holds half a surrogate pair.
+    """
+    value = record.get(name)
+    if value is None:
+        raise InputError("missing-field", f"no {name!r}")
+    if not isinstance(value, str):
+        raise InputError("wrong-type", f"{name!r} is a {type(value).__name__}, not a string")
+    if not value.strip():
+        raise InputError("empty", f"{name!r} holds nothing but blanks")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("invalid-unicode", f"{name!r} has a lone surrogate at character {error.start}") from None
+    return value
 
 
 def _objects(stream: IO[bytes] | gzip.GzipFile, file: str, limit: int) -> Iterator[Row]:

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import Field
 
 from pipeline.article import LabelScore, Topic
 from pipeline.classifiers.contract import Example, Prediction
-from pipeline.config import read_yaml
+from pipeline.config import Section, parse, read_yaml
 from pipeline.errors import ConfigError
 
 ASSET = "topics.yaml"
 _SHOWN = 3  # topics listed beside the first
 
 
-def load_topics(path: Path) -> dict[str, str]:
-    """Return the topic labels in their order, each with its Media Topic code.
+class Definition(Section):
+    """What a topic is: its Media Topic code, and subjects that belong to it."""
+
+    medtop: str = Field(pattern=r"^\d{8}$")
+    subjects: tuple[str, ...] = ()
+    """Short descriptions; training takes each as an example, so that a topic is more than what its articles happen
+    to be about."""
+
+
+def load_topics(path: Path) -> dict[str, Definition]:
+    """Return the topic labels in their order, each with its definition.
 
     Raises:
-        ConfigError: the file is no mapping of labels to codes of eight digits.
+        ConfigError: the file is no mapping of labels to definitions.
     """
     content = read_yaml(path)
     if not isinstance(content, dict) or not content:
-        raise ConfigError(f"{path} holds no topics; write 'label: \"code\"' lines")
-    for label, code in content.items():
-        if not (isinstance(code, str) and len(code) == 8 and code.isdigit()):
-            raise ConfigError(f"{path}: code of {label!r} is {code!r}, not eight digits in quotes")
-    return dict(content)
+        raise ConfigError(f"{path} holds no topics; write 'label:' and below it 'medtop: \"code\"'")
+    return {str(label): parse(Definition, values, where=f"{path}: {label}") for label, values in content.items()}
+
+
+def subject_examples(topics: Mapping[str, Definition]) -> list[Example]:
+    """Return the subjects of all topics as labelled examples."""
+    return [
+        Example(text=subject, label=label, group=f"subject:{label}")
+        for label, definition in topics.items()
+        for subject in definition.subjects
+    ]
 
 
 def example(text: str, title: str | None = None, *, label: str | None = None, group: str = "") -> Example:
@@ -35,12 +53,12 @@ def example(text: str, title: str | None = None, *, label: str | None = None, gr
     return Example(text=text, label=label, group=group)
 
 
-def topic_of(prediction: Prediction, medtops: dict[str, str]) -> Topic:
+def topic_of(prediction: Prediction, topics: Mapping[str, Definition]) -> Topic:
     """Return a prediction as the annotation's topic, scores to 4 decimals."""
     ranked = sorted(prediction.scores.items(), key=lambda item: -item[1])[:_SHOWN]
     return Topic(
         label=prediction.label,
-        medtop=medtops[prediction.label],
+        medtop=topics[prediction.label].medtop,
         score=round(prediction.score, 4),
         abstained=prediction.abstained,
         top=tuple(LabelScore(label, round(score, 4)) for label, score in ranked),

@@ -27,13 +27,15 @@ CONFIGURATIONS = [
 # From the top down; a module imports its own layer and those below. A package stands for its modules.
 LAYERS = (
     ("__main__",),
+    ("seed_commands",),
     ("stage_runner", "doctor"),
     ("stages", "tracking", "report"),
+    ("learning_curve",),
     ("batch", "labelling", "cases"),
-    ("annotator", "predicting", "writing", "evaluation"),
+    ("annotator", "predicting", "writing", "evaluation", "datasets", "corpus_check"),
     ("topic", "stance", "claims", "facts", "targets", "boilerplate"),
-    ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics"),
-    ("config", "records", "alignment", "progress", "rows", "extraction", "decoding"),
+    ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement"),
+    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "extraction", "decoding"),
     ("article", "errors"),
 )
 OUTSIDE = {

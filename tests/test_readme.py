@@ -26,12 +26,15 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline import __main__ as command_line
-from pipeline import seeds, stance, topic
+from pipeline import agreement, datasets, learning_curve, seeds, stance, topic
+from pipeline import config as configuration
 from pipeline.article import CLAIM_LABELS, STANCE_LABELS
 from pipeline.boilerplate import rules
 from pipeline.classifiers import linear, store
 from pipeline.classifiers.contract import Example
+from pipeline.records import file_digest, read_jsonl
 from pipeline.stage_runner import active_config
+from pipeline.stages import collect_datasets
 from tests.dvc_deps import ROOT, is_code
 
 README, CARD, CONTRIBUTING = ROOT / "README.md", ROOT / "seeds" / "README.md", ROOT / "CONTRIBUTING.md"
@@ -182,7 +185,7 @@ def line_of(record: Mapping[str, Any]) -> str:
 
 def composition_table() -> str:
     """Return the corpus in numbers."""
-    articles = seeds.read_folder(ROOT / "seeds" / "articles", tuple(topic.load_topics(ROOT / "configs/topics.yaml")))
+    articles = corpus()
     segments = [segment for article in articles for segment in article.segments]
     targets = [target for article in articles for target in article.targets]
     attributions = [found for segment in segments for found in segment.attributions]
@@ -217,6 +220,35 @@ def composition_table() -> str:
     return table(("What", "Count", "Of which"), rows)
 
 
+@cache
+def corpus() -> list[seeds.GoldArticle]:
+    return seeds.read_folder(ROOT / "seeds" / "articles", tuple(topic.load_topics(ROOT / "configs/topics.yaml")))
+
+
+def agreement_table() -> str:
+    """Return Cohen's kappa between the first and the second annotator."""
+    decisions = agreement.read(ROOT / "seeds" / "agreement")
+    rows = [
+        (
+            one.name,
+            f"{one.kappa:.3f}",
+            f"{number(one.compared)} {one.unit}",
+            "–" if one.values_f1 is None else f"{one.values_f1:.3f}",
+        )
+        for one in agreement.agreements(decisions, {article.id: article for article in corpus()})
+    ]
+    return table(("Labels", "Kappa", "Compared", "F1 of the values"), rows)
+
+
+def curve_table() -> str:
+    """Return dev macro-F1 by the number of training articles."""
+    [curve] = read_jsonl(ROOT / "seeds" / "learning_curve.json", learning_curve.Curve)
+    sizes = sorted({point.articles for point in curve.points})
+    scores = {(point.task, point.articles): f"{point.dev_macro_f1:.3f}" for point in curve.points}
+    rows = [(task, *(scores[task, size] for size in sizes)) for task in learning_curve.TASKS]
+    return table(("Training articles", *map(str, sizes)), rows) + f"\n\nDigest of data and settings: `{curve.digest[:16]}`."
+
+
 def counted(labels: Iterable[str]) -> tuple[str, str]:
     found = list(labels)
     return number(len(found)), by_count(found)
@@ -247,6 +279,8 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str | None]]] = {
     "scores": (README, score_table),
     "modules": (README, module_table),
     "composition": (CARD, composition_table),
+    "agreement": (CARD, agreement_table),
+    "curve": (CARD, curve_table),
 }
 
 
@@ -272,7 +306,7 @@ def main() -> None:
         sys.stdout.write(f"{file.relative_to(ROOT)}: {name} {result}\n")
 
 
-@pytest.mark.parametrize("name", ["stages", "modules", "composition"])
+@pytest.mark.parametrize("name", ["stages", "modules", "composition", "agreement", "curve"])
 def test_a_generated_block_is_up_to_date(name: str) -> None:
     assert written(name) == BLOCKS[name][1](), f"the block '{name}' is out of date: {MEND}"
 
@@ -324,6 +358,8 @@ def shell_lines() -> list[str]:
 def test_a_command_of_the_documents_is_one_that_the_program_takes(line: str) -> None:
     _, name, *arguments = shlex.split(line.rpartition("| ")[2], comments=True)
     command = typer.main.get_command(command_line.app).commands[name]  # type: ignore[attr-defined]
+    if name == "seeds":
+        command = command.commands[arguments.pop(0)]
     command.make_context(f"newsfacts {name}", arguments).close()
 
 
@@ -357,9 +393,9 @@ def test_every_file_that_a_document_names_exists(file: Path) -> None:
 
 
 def test_the_documented_reasons_are_those_that_the_readers_give() -> None:
-    modules = [ROOT / "pipeline" / f"{name}.py" for name in ("reading", "predicting", "labelling")]
-    code = "".join(path.read_text(encoding="utf-8") for path in modules)
-    raised = set(re.findall(r"(?:_Unusable|UnusableRecord)\(\s*\"([a-z0-9-]+)\"", code))
+    names = ("reading", "rows", "decoding", "extraction", "predicting", "labelling")
+    code = "".join((ROOT / "pipeline" / f"{name}.py").read_text(encoding="utf-8") for name in names)
+    raised = set(re.findall(r"InputError\(\s*\"([a-z0-9-]+)\"", code))
     raised |= set(re.findall(r"Rejection\([\w, +]+, None, \"([a-z0-9-]+)\"", code))
     section = README.read_text(encoding="utf-8").partition("### What is rejected")[2].partition("\n#")[0]
     assert set(re.findall(r"^\| `([a-z0-9-]+)`", section, re.MULTILINE)) == raised
@@ -400,8 +436,27 @@ def test_the_lines_for_predict_and_evaluate_are_usable(task: str, topics: tuple[
     assert scores["classification"]["cases"] == len(records)
 
 
+def test_the_example_of_own_data_is_read_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = README.read_text(encoding="utf-8")
+    [rows] = fenced(text, "csv")
+    [settings] = [found for found in fenced(text, "yaml") if "collect_datasets:" in found]
+    section = yaml.safe_load(settings)["collect_datasets"]
+    (tmp_path / "labels.csv").write_text(rows, encoding="utf-8")
+    assert section["sources"][0]["sha256"] == file_digest(tmp_path / "labels.csv"), "write this digest into the README"
+    config = configuration.parse(collect_datasets.Config, section, where="README")
+    monkeypatch.chdir(tmp_path)
+    figures = collect_datasets.run(config, topics=ROOT / "configs/topics.yaml", output=tmp_path / "out")
+    assert (figures["examples"], figures["rejected"]) == (3, 0)
+    examples = datasets.examples(tmp_path / "out", "stance", "train")
+    assert [(example.label, example.pair) for example in examples] == [
+        ("favor", "council"),
+        ("against", "port office"),
+        ("neutral", "port office"),
+    ]
+
+
 def test_the_example_rule_of_contributing_matches_its_examples(tmp_path: Path) -> None:
-    [rule] = fenced(CONTRIBUTING.read_text(encoding="utf-8"), "yaml")
+    [rule] = [found for found in fenced(CONTRIBUTING.read_text(encoding="utf-8"), "yaml") if "pattern:" in found]
     (tmp_path / "xx.yaml").write_text(f"language: xx\nrules:\n{rule}", encoding="utf-8")
     lexicon = rules.load(tmp_path)
     [found] = lexicon.rules

@@ -14,7 +14,7 @@ import pytest
 from tests.dvc_deps import ROOT
 
 STAGES = (
-    "collect", "clean", "split", "train_boilerplate", "strip_boilerplate",
+    "collect", "collect_datasets", "clean", "split", "train_boilerplate", "strip_boilerplate",
     "train_topic", "train_stance", "train_claims", "evaluate", "annotate",
 )  # fmt: skip
 _OUTPUTS = ("output", "model", "compared", "plots")
@@ -38,18 +38,20 @@ class Trained:
     def paths(self, stage: str) -> dict[str, Path]:
         """Return the paths that a stage takes, by argument."""
         data, models, configs = self.data, self.models, self.root / "configs"
-        collected, cleaned, split, stripped = (
-            data / name for name in ("collect", "clean", "split", "strip_boilerplate")
+        collected, datasets, cleaned, split, stripped = (
+            data / name for name in ("collect", "collect_datasets", "clean", "split", "strip_boilerplate")
         )
         corpus = {"cleaned": cleaned, "collected": collected}
         task = stage.removeprefix("train_")
-        training = {"stripped": stripped, "split": split, "model": models / task, "compared": data / "compared" / task}
+        labelled = {"stripped": stripped, "split": split, "datasets": datasets}
+        training = {**labelled, "model": models / task, "compared": data / "compared" / task}
         return {
             "collect": {
                 "articles": self.root / "seeds" / "articles",
                 "topics": configs / "topics.yaml",
                 "output": collected,
             },
+            "collect_datasets": {"topics": configs / "topics.yaml", "output": datasets},
             "clean": {"collected": collected, "output": cleaned},
             "split": {**corpus, "output": split},
             "train_boilerplate": {**corpus, "split": split, "lexicon": configs / "boilerplate", "model": models / task},
@@ -59,8 +61,7 @@ class Trained:
             "train_claims": training,
             "evaluate": {
                 **corpus,
-                "stripped": stripped,
-                "split": split,
+                **labelled,
                 "models": models,
                 "compared": data / "compared",
                 "output": data / "evaluate",

@@ -64,6 +64,10 @@ class Lexicon:
         combined.Compile()
         return combined
 
+    def matches(self, line: str) -> bool:
+        """Tell whether any rule applies to a line."""
+        return next(self.hits(line), None) is not None
+
     def hits(self, line: str) -> Iterator[Hit]:
         """Yield every rule that applies to a line, in lexicon order."""
         for index in sorted(self._any.Match(line) or ()):
@@ -101,6 +105,21 @@ def load(folder: Path) -> Lexicon:
     if not rules:
         raise ConfigError(f"no rules in {folder}; it must hold *.yaml lexicon files")
     return Lexicon(tuple(rules), files)
+
+
+def by_language(folder: Path) -> dict[str, Lexicon]:
+    """Return the rules of each language apart.
+
+    Raises:
+        ConfigError: as for ``load``.
+    """
+    whole = load(folder)
+    found: dict[str, Lexicon] = {}
+    for name, content in whole.files.items():
+        file = parse(_File, read_yaml(folder / name), where=name)
+        known = found.get(file.language, Lexicon((), {}))
+        found[file.language] = Lexicon(known.rules + file.rules, {**known.files, name: content})
+    return found
 
 
 def _options() -> Any:

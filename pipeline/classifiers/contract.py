@@ -21,6 +21,9 @@ class Example:
     pair: str | None = None
     features: Mapping[str, float] = field(default_factory=dict)
     label: str | None = None
+    among: tuple[str, ...] = ()
+    """Where the label is not known, those that it may be: a data set can tell that a sentence is not check-worthy, yet
+    not whether it is factual. Only training looks at it."""
     group: str = ""
     """The article it comes from: resampling draws whole groups."""
 
@@ -50,6 +53,16 @@ class Classifier(Protocol):
     def save(self, folder: Path) -> None:
         """Write everything that loading needs into an existing folder."""
         ...
+
+
+def candidates(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.float32]:
+    """Return 1 for each label that an example has or may have, else 0, shape (n, labels)."""
+    found = np.zeros((len(examples), len(labels)), dtype=np.float32)
+    index = {label: number for number, label in enumerate(labels)}
+    for row, example in enumerate(examples):
+        for label in (example.label,) if example.label is not None else example.among:
+            found[row, index[label]] = 1
+    return found
 
 
 def gold_indices(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.int64]:

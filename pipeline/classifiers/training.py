@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from pipeline import metrics
 from pipeline.classifiers import embedding, linear, store, transformer
 from pipeline.classifiers.calibration import fit_temperature, predictions
-from pipeline.classifiers.contract import Classifier, Example, Prediction, gold_indices
+from pipeline.classifiers.contract import Classifier, Example, Prediction, candidates, gold_indices
 from pipeline.classifiers.embedding import Config as EmbeddingConfig
 from pipeline.classifiers.linear import Config as LinearConfig
 from pipeline.classifiers.store import Engine
@@ -50,13 +52,16 @@ class Trained:
 def train(
     config: Config, engine: Engine, train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str]
 ) -> Trained:
-    """Fit one engine on ``train``; early stopping and temperature use ``dev``."""
-    if engine == "linear":
-        classifier: Classifier = linear.fit(train, labels, config.linear, seed=config.seed)
-    elif engine == "embedding":
-        classifier = embedding.fit(train, labels, config.embedding, seed=config.seed)
+    """Fit one engine on ``train``; early stopping and temperature use ``dev``, of which every label must be known."""
+    if engine == "transformer":
+        classifier: Classifier = transformer.fit(train, dev, labels, config.transformer, seed=config.seed)
     else:
-        classifier = transformer.fit(train, dev, labels, config.transformer, seed=config.seed)
+        classifier = _fit_regression(config, engine, [example for example in train if example.label], labels)
+        if partial := [example for example in train if not example.label]:
+            completed = _most_probable(classifier, partial)
+            classifier = _fit_regression(
+                config, engine, [example for example in train if example.label] + completed, labels
+            )
     logits = classifier.logits(dev)
     temperature = fit_temperature(logits, gold_indices(dev, labels))
     found = predictions(logits, labels, temperature=temperature, min_score=config.min_score)
@@ -71,6 +76,19 @@ def train(
         config.min_score,
         {"dev_accuracy": scores.accuracy, "dev_macro_f1": scores.macro_f1, "dev_ece": error},
     )
+
+
+def _fit_regression(config: Config, engine: Engine, examples: Sequence[Example], labels: Sequence[str]) -> Classifier:
+    if engine == "linear":
+        return linear.fit(examples, labels, config.linear, seed=config.seed)
+    return embedding.fit(examples, labels, config.embedding, seed=config.seed)
+
+
+def _most_probable(classifier: Classifier, partial: Sequence[Example]) -> list[Example]:
+    """Give each example the most probable of its possible labels: one step of hard expectation maximisation."""
+    possible = candidates(partial, classifier.labels) > 0
+    best = np.where(possible, classifier.logits(partial), -np.inf).argmax(axis=1)
+    return [replace(example, label=classifier.labels[row]) for example, row in zip(partial, best, strict=True)]
 
 
 def train_all(

@@ -50,6 +50,7 @@ def run(
     cleaned: Path,
     stripped: Path,
     split: Path,
+    datasets: Path,
     models: Path,
     compared: Path,
     output: Path,
@@ -79,6 +80,11 @@ def run(
         scored += _scored(own, predictions)
         _write_confusion(plots / f"confusion_{own.task}.csv", own.examples, predictions)
         _write_reliability(plots / f"reliability_{own.task}.csv", own.examples, predictions)
+    for task in ("topic", "stance", "claims"):
+        others = sorted((compared / task).glob("*"))
+        for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels):
+            predictions = loaded[task].predict(own.examples)
+            tasks.append(_evaluate(own, loaded[task].manifest.engine, predictions, _labels(own), others, config.seed))
     for (own, predictions), task, trained_on in (
         (cases.of_article_stance(test, loaded["stance"]), "stance", [t.label for one in train for t in one.targets]),
         (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", _labels(cases.of_claims(train))),

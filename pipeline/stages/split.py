@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
+from pipeline import shingles
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, ASSIGNMENT, SPLITS, CleanArticle, Split, read_gold
 from pipeline.errors import ConfigError
-from pipeline.records import read_jsonl
+from pipeline.records import read_jsonl, to_json
+from pipeline.seeds import GoldArticle
 
 
 class Config(Section):
@@ -26,33 +30,54 @@ class Config(Section):
     """Outlets with a fixed place."""
     max_similarity: float = 0.3
     """Jaccard similarity of 5-word shingles from which two articles, and so their outlets, stay together."""
+    frozen_test: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Digest of the test articles with their labels; null accepts any."""
 
 
 def run(config: Config, *, cleaned: Path, collected: Path, output: Path) -> dict[str, float]:
     """Write each article's split; return the counts.
 
     Raises:
-        ConfigError: a split stays empty, or near-duplicates tie outlets that are pinned apart.
+        ConfigError: a split stays empty, near-duplicates tie outlets that are pinned apart, or the test split is not
+            the frozen one.
     """
     gold = read_gold(collected)
     texts = {item.article.id: item.text for item in read_jsonl(cleaned / ARTICLES, CleanArticle)}
-    outlets = {identity: article.outlet for identity, article in gold.items()}
-    groups = _tie(outlets, _near_duplicates(texts, config.max_similarity))
-    places = {outlet: _place(members, config) for members in groups for outlet in members}
-    assignment = {identity: places[outlet] for identity, outlet in sorted(outlets.items())}
+    assignment = assign(gold, texts, config)
     counts = Counter(assignment.values())
     if empty := [name for name in SPLITS if not counts[name]]:
+        raise ConfigError(f"split leaves {' and '.join(empty)} empty; change split.salt or pin an outlet")
+    digest = test_digest([gold[identity] for identity, name in assignment.items() if name == "test"])
+    if config.frozen_test not in (None, digest):
         raise ConfigError(
-            f"split leaves {' and '.join(empty)} empty with {len(groups)} groups; change split.salt or pin an outlet"
+            f"the test split has the digest {digest}, not split.frozen_test: an article of it, a label or its members "
+            "changed. Undo that, or freeze the new one and say in the commit why: its scores do not compare with others"
         )
     output.mkdir(parents=True, exist_ok=True)
     (output / ASSIGNMENT).write_text(json.dumps(assignment, indent=0) + "\n", encoding="utf-8")
     test_topics = {gold[identity].topic for identity, name in assignment.items() if name == "test"}
     return {
         **{name: counts[name] for name in SPLITS},
-        **{f"{name}_outlets": sum(place == name for place in places.values()) for name in SPLITS},
+        **{f"{name}_outlets": len({gold[one].outlet for one in gold if assignment[one] == name}) for name in SPLITS},
         "topics_in_test": len(test_topics),
     }
+
+
+def assign(gold: Mapping[str, GoldArticle], texts: Mapping[str, str], config: Config) -> dict[str, Split]:
+    """Return the split of each article, by id.
+
+    Raises:
+        ConfigError: near-duplicates tie outlets that are pinned apart.
+    """
+    outlets = {identity: article.outlet for identity, article in gold.items()}
+    groups = _tie(outlets, list(shingles.similar(texts, config.max_similarity)))
+    places = {outlet: _place(members, config) for members in groups for outlet in members}
+    return {identity: places[outlet] for identity, outlet in sorted(outlets.items())}
+
+
+def test_digest(articles: Sequence[GoldArticle]) -> str:
+    """Return the sha256 over test articles, their texts and their labels, in order."""
+    return hashlib.sha256(b"\n".join(to_json(article) for article in articles)).hexdigest()
 
 
 def _place(outlets: list[str], config: Config) -> Split:
@@ -66,24 +91,6 @@ def _place(outlets: list[str], config: Config) -> Split:
     if position < config.test_share:
         return "test"
     return "dev" if position < config.test_share + config.dev_share else "train"
-
-
-def _near_duplicates(texts: dict[str, str], threshold: float) -> list[tuple[str, str]]:
-    shingles: dict[str, set[tuple[str, ...]]] = {}
-    holders: dict[tuple[str, ...], list[str]] = {}
-    for identity, text in texts.items():
-        words = re.findall(r"\w+", text.lower())
-        shingles[identity] = {tuple(words[index : index + 5]) for index in range(len(words) - 4)}
-        for shingle in shingles[identity]:
-            holders.setdefault(shingle, []).append(identity)
-    shared: Counter[tuple[str, str]] = Counter()
-    for names in holders.values():
-        shared.update((one, other) for index, one in enumerate(names) for other in names[index + 1 :])
-    return [
-        (one, other)
-        for (one, other), count in shared.items()
-        if count / len(shingles[one] | shingles[other]) >= threshold
-    ]
 
 
 def _tie(outlets: dict[str, str], pairs: list[tuple[str, str]]) -> list[list[str]]:

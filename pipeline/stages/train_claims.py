@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import claims
+from pipeline import datasets as added
 from pipeline.article import CLAIM_LABELS
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example
@@ -19,14 +20,20 @@ class Config(training.Config):
     engine: Engine = "transformer"
 
 
-def run(config: Config, *, stripped: Path, split: Path, model: Path, compared: Path) -> dict[str, float]:
+def run(
+    config: Config, *, stripped: Path, split: Path, datasets: Path, model: Path, compared: Path
+) -> dict[str, float]:
     """Write the model folder, and one for each compared engine; return their dev scores."""
     splits = read_split(split)
 
     def of(wanted: Split) -> list[Example]:
-        return [example for article in read_labelled(stripped, splits, wanted) for example in claims.examples(article)]
+        seeds = read_labelled(stripped, splits, wanted)
+        return [
+            *(example for article in seeds for example in claims.examples(article)),
+            *added.examples(datasets, "claims", wanted),
+        ]
 
-    data = {"stripped": tree_digest(stripped), "split": tree_digest(split)}
+    data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
     chosen, scores = training.train_all(
         config, of("train"), of("dev"), CLAIM_LABELS, task="claims", data=data, compared=compared
     )

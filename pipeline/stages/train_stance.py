@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline import datasets as added
 from pipeline import stance
 from pipeline.article import STANCE_LABELS
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Prediction
+from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.store import Engine
-from pipeline.corpus import LabelledArticle, read_labelled, read_split
+from pipeline.corpus import LabelledArticle, Split, read_labelled, read_split
 from pipeline.records import tree_digest
 from pipeline.targets import ASSET as TARGETS
 from pipeline.targets import load_targets
@@ -22,14 +23,22 @@ class Config(training.Config):
     engine: Engine = "transformer"
 
 
-def run(config: Config, *, stripped: Path, split: Path, targets: Path, model: Path, compared: Path) -> dict[str, float]:
+def run(
+    config: Config, *, stripped: Path, split: Path, datasets: Path, targets: Path, model: Path, compared: Path
+) -> dict[str, float]:
     """Write the model folder with targets and aggregation, and one for each compared engine; return dev scores."""
     load_targets(targets)  # a broken file should stop the run here, not at inference
     splits = read_split(split)
     articles = read_labelled(stripped, splits, "dev")
-    train = [example for article in read_labelled(stripped, splits, "train") for _, example in stance.examples(article)]
-    dev = [example for article in articles for _, example in stance.examples(article)]
-    data = {"stripped": tree_digest(stripped), "split": tree_digest(split)}
+
+    def of(seeds: Sequence[LabelledArticle], wanted: Split) -> list[Example]:
+        return [
+            *(example for article in seeds for _, example in stance.examples(article)),
+            *added.examples(datasets, "stance", wanted),
+        ]
+
+    train, dev = of(read_labelled(stripped, splits, "train"), "train"), of(articles, "dev")
+    data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
     chosen, scores = training.train_all(config, train, dev, STANCE_LABELS, task="stance", data=data, compared=compared)
     pairs = [pair for article in articles for pair in stance.mentions(article)]
     grouped = stance.by_target([key for key, _ in pairs], chosen.predict([example for _, example in pairs]))

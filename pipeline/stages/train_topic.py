@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline import datasets as added
 from pipeline import topic
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example
@@ -18,18 +19,30 @@ class Config(training.Config):
     engine: Engine = "embedding"
 
 
-def run(config: Config, *, stripped: Path, split: Path, topics: Path, model: Path, compared: Path) -> dict[str, float]:
+def run(
+    config: Config, *, stripped: Path, split: Path, datasets: Path, topics: Path, model: Path, compared: Path
+) -> dict[str, float]:
     """Write the model folder, and one for each compared engine; return their dev scores."""
     splits = read_split(split)
 
     def of(wanted: Split) -> list[Example]:
         articles = read_labelled(stripped, splits, wanted)
-        return [topic.example(article.text, label=article.topic, group=article.id) for article in articles]
+        return [
+            *(topic.example(article.text, label=article.topic, group=article.id) for article in articles),
+            *added.examples(datasets, "topic", wanted),
+        ]
 
-    data = {"stripped": tree_digest(stripped), "split": tree_digest(split)}
-    labels = tuple(topic.load_topics(topics))
+    data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
+    known = topic.load_topics(topics)
+    labels = tuple(known)
     chosen, scores = training.train_all(
-        config, of("train"), of("dev"), labels, task="topic", data=data, compared=compared
+        config,
+        of("train") + topic.subject_examples(known),
+        of("dev"),
+        labels,
+        task="topic",
+        data=data,
+        compared=compared,
     )
     training.save(chosen, model, config, task="topic", data=data, assets={topic.ASSET: topics.read_bytes()})
     return scores

@@ -32,7 +32,7 @@ def test_each_folder_is_whole_and_predicts_as_its_scores_say(trained: Trained, f
 
 
 def test_the_topic_codes_travel_with_the_model(trained: Trained) -> None:
-    assert topic.load_topics(trained.models / "topic" / topic.ASSET)["weather"] == "17000000"
+    assert topic.load_topics(trained.models / "topic" / topic.ASSET)["weather"].medtop == "17000000"
 
 
 def test_compared_engines_are_reported_by_name(trained: Trained) -> None:

@@ -1,0 +1,76 @@
+"""Fetch and check the labelled data sets that the configuration adds to the seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from pipeline import cache, datasets, rows, topic
+from pipeline.article import Rejection
+from pipeline.config import Section
+from pipeline.datasets import EXAMPLES, LabelledRecord, Source
+from pipeline.errors import ConfigError
+from pipeline.records import write_jsonl
+
+QUARANTINE = "quarantine.jsonl"
+
+
+class Config(Section):
+    """Which data sets to add; by default none."""
+
+    cache: str | None = None
+    """Folder of downloaded files; NEWSFACTS_CACHE wins, and without either it is the user's cache folder."""
+    sources: tuple[Source, ...] = ()
+
+
+def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
+    """Write the usable examples of all sources and, with file and line, what could not be used; return the counts.
+
+    Raises:
+        ConfigError: two sources share a name, or a file has an unknown ending.
+        DataError: a file is missing, cannot be fetched, or has another digest.
+    """
+    names = Counter(source.name for source in config.sources)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ConfigError(f"collect_datasets.sources: the name {twice[0]!r} is given twice; rename one")
+    labels = tuple(topic.load_topics(topics))
+    found: list[LabelledRecord] = []
+    rejected: list[Rejection] = []
+    for source in config.sources:
+        if rows.ending(source.file) is None:
+            raise ConfigError(f"{source.name}: {source.file} ends in none of {', '.join(rows.ENDINGS)}")
+        items = list(datasets.read(source, _file(source, config), labels, name=source.name, split=source.split))
+        found += [item for item in items if isinstance(item, LabelledRecord)]
+        rejected += [item for item in items if isinstance(item, Rejection)]
+    found, leaked = _apart(found)
+    rejected += leaked
+    write_jsonl(output / EXAMPLES, found)
+    write_jsonl(output / QUARANTINE, rejected)
+    figures: dict[str, float] = {"sources": len(config.sources), "examples": len(found), "rejected": len(rejected)}
+    for name in names:
+        figures[f"{name}.examples"] = sum(item.source == name for item in found)
+        figures[f"{name}.rejected"] = sum(item.input == name for item in rejected)
+    return figures
+
+
+def _apart(found: list[LabelledRecord]) -> tuple[list[LabelledRecord], list[Rejection]]:
+    """Take training examples out whose text also stands in dev or test: a model must not be scored on what it saw."""
+    held_out = {_plain(item.text) for item in found if item.split != "train"}
+    leaked = [item for item in found if item.split == "train" and _plain(item.text) in held_out]
+    gone = {id(item) for item in leaked}
+    rejections = [
+        Rejection(item.source, item.line, item.id, "held-out", "its text also stands in dev or test") for item in leaked
+    ]
+    return [item for item in found if id(item) not in gone], rejections
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _file(source: Source, config: Config) -> Path:
+    if source.url is None:
+        path = Path(source.file)
+        cache.verify(path, source.sha256)
+        return path
+    return cache.fetch(source.url, source.sha256, cache.folder(config.cache) / source.file)
