@@ -15,14 +15,20 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
-from pipeline.article import CLAIM_LABELS
+from pipeline.article import CLAIM_LABELS, STANCE_LABELS
 from pipeline.errors import DataError
-from pipeline.seeds import GoldArticle, GoldSegment, find_mention
+from pipeline.seeds import SEGMENT_LABELS, GoldArticle, GoldSegment, find_mention
 
 COLUMNS = ("set", "unit", "first", "second", "final")
 ANSWER = ("set", "unit", "label")
 ABSENT = "-"  # no date, quantity or attribution; no stance, where the sentence is no body for this annotator
 _OPEN_SETS = ("attribution", "date", "quantity")  # sets in which most sentences have nothing
+_LABELS: Mapping[str, Sequence[str]] = {
+    "segment": SEGMENT_LABELS,
+    "stance": STANCE_LABELS,
+    "article stance": STANCE_LABELS,
+    "attribution": ("direct", "indirect", "direct; indirect"),
+}
 Key = tuple[str, str]
 
 
@@ -92,7 +98,8 @@ def join(gold: GoldArticle, answers: Path) -> list[Decision]:
     """Return an article's labels beside those of a sheet's answers; where they differ, the final one is empty.
 
     Raises:
-        DataError: a line has not three fields, stands twice, or answers what was not asked; or an answer is missing.
+        DataError: a line has not three fields, stands twice, answers what was not asked or with an unknown label; or an
+            answer is missing.
     """
     asked = _asked(gold)
     second: dict[Key, str] = {}
@@ -102,6 +109,8 @@ def join(gold: GoldArticle, answers: Path) -> list[Decision]:
             raise DataError(f"{answers}:{number}: {line!r} is no new line of {', '.join(ANSWER)}, separated by tabs")
         if (fields[0], fields[1]) not in asked:
             raise DataError(f"{answers}:{number}: the sheet of {gold.id} asks for no {fields[0]} {fields[1]}; drop it")
+        if (known := _LABELS.get(fields[0])) and fields[2] not in known:
+            raise DataError(f"{answers}:{number}: {fields[2]!r} is no {fields[0]} label; known: {', '.join(known)}")
         second[fields[0], fields[1]] = fields[2]
     first = labels(gold)
     if missing := [key for key in first if key[0] in ("topic", "article stance", "segment") and key not in second]:
@@ -123,7 +132,7 @@ def write(folder: Path, decisions: Sequence[Decision]) -> None:
     rows = [COLUMNS, *((item.set, item.unit, item.first, item.second, item.final) for item in decisions)]
     lines = ["\t".join(row) for row in rows]
     for row, line in zip(rows, lines, strict=True):
-        if len(line.split("\t")) != len(COLUMNS) or len(line.splitlines()) != 1:
+        if len(line.split("\t")) != len(COLUMNS) or line.splitlines() != [line]:
             raise DataError(f"{decisions[0].article}: a tab or line break within {row}; take it out of the article")
     folder.mkdir(parents=True, exist_ok=True)
     content = "".join(f"{line}\n" for line in lines)

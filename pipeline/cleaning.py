@@ -11,8 +11,12 @@ from ftfy.badness import is_bad
 from pipeline.alignment import AlignedText
 from pipeline.article import Line
 
-# A run of non-ASCII characters is repaired on its own: ftfy gives no alignment, so one run is one edit.
-_ENCODED = re.compile(r"&(?:amp;)*(?:[A-Za-z][A-Za-z0-9]{1,30}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});|[^\x00-\x7f]+")
+# A run of non-ASCII characters is repaired on its own: ftfy gives no alignment, so one run is one edit. Invisible
+# characters that no encoding fault makes end a run: beside them ftfy would repair nothing.
+_ENCODED = re.compile(
+    r"&(?:amp;)*(?:[A-Za-z][A-Za-z0-9]{1,30}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});"
+    r"|[^\x00-\x7f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc]+"
+)
 
 _INVISIBLE = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffc"

@@ -15,6 +15,7 @@ from pipeline.seeds import GENRES, GoldArticle, GoldSegment
 
 PROMOTING = ("promo", "related", "share")
 MAX_SIMILARITY = 0.1  # Jaccard of two bodies
+MIN_KAPPA = 0.75
 # Words of promos, as the news itself: a body sentence with one of them must survive stripping.
 _HARD = re.compile(
     r"\b(?:telegram|whatsapp|newsletter|subscri\w+|shar(?:e|es|ed|ing)|advert\w*|photo(?:s|graph\w*)?|read|watch\w*|"
@@ -128,9 +129,9 @@ def variety(corpus: Sequence[GoldArticle], real: Sequence[str]) -> list[Finding]
         ),
         Finding("body sentences that occur twice", "; ".join(twice[:5]) or "none", "none", not twice),
     ]
-    own = shingles.repeated_share(bodies.values())
+    count = min(len(real), len(corpus)) if real else len(corpus)
+    own = shingles.repeated_share(sorted(bodies.values(), key=_digest)[:count])
     if real:
-        count = min(len(real), len(corpus))
         theirs = shingles.repeated_share(sorted(real, key=_digest)[:count])
         wanted = f"at most {theirs:.4f}, that of {count} real articles"
         found.append(Finding("share of 5-grams in several bodies", f"{own:.4f}", wanted, own <= theirs))
@@ -143,7 +144,10 @@ def variety(corpus: Sequence[GoldArticle], real: Sequence[str]) -> list[Finding]
 def annotation(agreements: Iterable[Agreement], twice: int, corpus: int, faults: Sequence[str]) -> list[Finding]:
     """Return what holds of the second annotation: its size, the kappas, and whether every disagreement was settled."""
     found = [_share("articles annotated twice", twice / corpus, 0.2)]
-    found += [_least(f"kappa, {one.name}", round(one.kappa, 3), 0.75) for one in agreements]
+    found += [
+        Finding(f"kappa, {one.name}", f"{one.kappa:.3f}", f"at least {MIN_KAPPA}", one.kappa >= MIN_KAPPA)
+        for one in agreements
+    ]
     return [*found, Finding("open or unsettled decisions", "; ".join(faults[:5]) or "none", "none", not faults)]
 
 

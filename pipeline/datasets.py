@@ -56,6 +56,11 @@ class Mapped(Section):
         """Whether a label may be one of several."""
         return False
 
+    @property
+    def known_labels(self) -> set[str]:
+        """All of our labels that the mapping gives."""
+        return {label for own in self.labels.values() for label in ((own,) if isinstance(own, str) else own)}
+
 
 class Source(Mapped):
     """One file of labelled records that is added to the seeds."""
@@ -227,6 +232,8 @@ def _offset(value: Any) -> int | None:
             return int(value)
         except ValueError:
             return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # a column with gaps holds its offsets as floats
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from pipeline.agreement import Agreement, Decision
@@ -80,7 +80,10 @@ def sheets(
     corpus = {gold.id: gold for gold in _corpus(articles, topics)}
     if unknown := [name for name in ids if name not in corpus]:
         raise ConfigError(f"no article {unknown[0]!r} under {articles}; an id is a file's name without .txt")
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {output}: {error.strerror}; name another") from None
     for name in ids:
         (output / f"{name}.txt").write_text(agreement.sheet(corpus[name]), encoding="utf-8")
     typer.echo(f"{len(ids)} sheets in {output}", err=True)
@@ -102,6 +105,8 @@ def join(
         raise ConfigError(f"no answers (*.tsv) in {answers}; name the folder that holds them")
     if unknown := [file for file in files if file.stem not in corpus]:
         raise ConfigError(f"{unknown[0]} is named after no article under {articles}; rename it")
+    if settled := [file for file in files if (second / file.name).exists()]:
+        raise ConfigError(f"{second / settled[0].name} is there already, with final labels; remove it to join again")
     joined = [agreement.join(corpus[file.stem], file) for file in files]
     for decisions in joined:
         agreement.write(second, decisions)
@@ -128,7 +133,7 @@ def kappa(articles: ArticlesOption = ARTICLES, topics: TopicsOption = TOPICS, se
 
 @app.command()
 def curve(
-    sizes: Annotated[list[int] | None, typer.Option("--size", help="Numbers of training articles.")] = None,
+    sizes: Annotated[list[int] | None, typer.Option("--size", min=1, help="Numbers of training articles.")] = None,
     stripped: Annotated[Path, typer.Option(help="Folder of the strip_boilerplate stage.")] = Path(
         "data/strip_boilerplate"
     ),

@@ -19,6 +19,7 @@ from pipeline.classifiers.linear import LinearClassifier
 from tests.encoders import tiny_encoders  # noqa: F401
 from tests.tracking.stores import made_store  # noqa: F401
 from tests.trained import light_models, trained  # noqa: F401
+from tests.web import web  # noqa: F401
 
 # Derandomised: a run tells about the code, not about the day it ran on.
 settings.register_profile(

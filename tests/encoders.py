@@ -69,6 +69,7 @@ def tiny_encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of a tiny encoder of each architecture."""
     import torch
 
+    torch.set_num_threads(1)  # on tiny encoders, more threads are many times slower
     torch.manual_seed(7)
     root = tmp_path_factory.mktemp("encoders")
     for name, make in MAKERS.items():

@@ -52,6 +52,7 @@ def ordinary_texts(draw: st.DrawFn) -> str:
         ("Q&amp;amp;A", "Q&A"),
         ("won&#8217;t &#x27;do&#39;", "won’t 'do'"),
         ("caf\u00c3\u00a9 â€œnoâ€\x9d", "café “no”"),
+        ("\ufeffcaf\u00c3\u00a9\u200b, â€œno\u200bâ€\x9d", "café, “no”"),  # invisibles beside a fault hide nothing
         ("non\xa0breaking\u2003space", "non breaking space"),
         ("ze\u200bro wid\ufeffth", "zero width"),
         ("soft\xadhyphen", "softhyphen"),

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline.article import CLAIM_LABELS, STANCE_LABELS
 from pipeline.records import file_digest
 from tests.calls import Outcome, newsfacts
 from tests.dvc_deps import ROOT
+from tests.labelled import write as write_table
 from tests.tracking.stores import Store
 from tests.trained import Trained
 
@@ -208,6 +210,143 @@ def test_evaluate_without_a_usable_line_says_what_a_line_needs(light_models: Pat
     outcome = newsfacts("evaluate", "claims", source, "--models", light_models)
     assert outcome.code == 2
     assert "'label', one of checkworthy, factual, none" in outcome.err
+
+
+# --- evaluate with a mapping
+
+
+def mapping(folder: Path, **content: Any) -> Path:
+    path = folder / "mapping.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def evaluate(models: Path, task: str, gold: Path, mapping: Path) -> dict[str, Any]:
+    """Return the scores on a file that names things in its own way."""
+    outcome = newsfacts("evaluate", task, gold, "--mapping", mapping, "--models", models)
+    assert outcome.code == 0, outcome.err
+    found: dict[str, Any] = json.loads(outcome.out)
+    return found
+
+
+def test_the_answer_is_the_most_probable_of_the_mapped_labels(light_models: Path, tmp_path: Path) -> None:
+    texts = [SENTENCE, "Why would anyone do that?", "The bridge opened in 1998.", "It is a shame.", "Rain fell."]
+    found = predict(light_models, "claims", tmp_path, [{"text": text} for text in texts])
+    assert "none" in {one["label"] for one in found}
+    answers = [max(("checkworthy", "factual"), key=lambda label, own=one: own["scores"][label]) for one in found]
+    wrong = {"checkworthy": "f", "factual": "c"}[answers[0]]
+    gold = write_table(
+        tmp_path / "gold.csv",
+        [{"sentence": text, "verdict": answer[0]} for text, answer in zip(texts[1:], answers[1:], strict=True)]
+        + [{"sentence": texts[0], "verdict": wrong}],
+    )
+    own = mapping(
+        tmp_path, fields={"text": "sentence", "label": "verdict"}, labels={"c": "checkworthy", "f": "factual"}
+    )
+    scores = evaluate(light_models, "claims", gold, own)
+    assert scores["task"] == "claims"
+    assert scores["rejected"] == {}
+    assert scores["classification"]["cases"] == 5
+    assert scores["classification"]["accuracy"] == 0.8
+    assert [one["label"] for one in scores["classification"]["labels"]] == ["checkworthy", "factual"]
+
+
+def test_a_mapped_file_scores_as_the_same_lines_under_our_names(light_models: Path, tmp_path: Path) -> None:
+    texts = ("The mayor praised the port.", "Critics called the port a disgrace.", "She walked to the port.")
+    lines = [
+        {"text": text, "target": "the port", "start": text.index("the port"), "end": text.index("the port") + 8}
+        for text in texts
+    ]
+    gold = [{**line, "label": label} for line, label in zip(lines, STANCE_LABELS, strict=True)]
+    own = newsfacts("evaluate", "stance", write(tmp_path / "own.jsonl", gold), "--models", light_models)
+    fields = {"text": "body", "target": "who", "start": "from", "end": "to", "label": "pole"}
+    foreign = [
+        {"body": one["text"], "people": [{"who": one["target"], "from": one["start"], "to": one["end"], "pole": pole}]}
+        for one, pole in zip(gold, (1, 0.0, "?"), strict=True)
+    ]
+    content = {"each": "people", "fields": fields, "labels": {1: "favor", 0: "against", "?": "neutral"}}
+    mapped = evaluate(light_models, "stance", write(tmp_path / "gold.jsonl", foreign), mapping(tmp_path, **content))
+    assert mapped == json.loads(own.out)
+
+
+def test_a_record_that_repeats_is_scored_once_and_what_cannot_be_used_is_counted(
+    light_models: Path, tmp_path: Path
+) -> None:
+    own = mapping(
+        tmp_path,
+        fields={"text": "text", "target": "who", "label": "pole"},
+        labels={"+": "favor", "-": "against", "=": "neutral"},
+    )
+    text = "The mayor met the council."
+    good = [{"text": text, "who": "mayor", "pole": "+"}, {"text": text, "who": "council", "pole": "-"}]
+    bad = [
+        {"text": text, "who": "mayor", "pole": "-"},
+        {"text": text, "who": "council", "pole": "-"},
+        {"text": text, "who": "mayor", "pole": "?"},
+        {"text": text, "who": "bishop", "pole": "+"},
+        {"text": " ", "who": "mayor", "pole": "+"},
+        {"text": text, "who": "mayor"},
+        "{",
+    ]
+    scores = evaluate(light_models, "stance", write(tmp_path / "gold.jsonl", [*good, *bad]), own)
+    assert scores["classification"]["cases"] == 2
+    assert scores["rejected"] == {
+        "repeated": 2, "unknown-label": 1, "target-not-named": 1, "empty": 1, "missing-field": 1, "malformed-json": 1,
+    }  # fmt: skip
+
+
+def test_the_mapping_of_the_benchmark_fits_the_topics(light_models: Path, tmp_path: Path) -> None:
+    names = ("sport", "business", "politics", "tech", "entertainment")
+    gold = write(tmp_path / "bbc.jsonl", [{"id": name, "text": f"All on {name}.", "label": name} for name in names])
+    scores = evaluate(light_models, "topic", gold, ROOT / "benchmarks" / "bbc_news.yaml")
+    assert scores["rejected"] == {}
+    assert scores["classification"]["cases"] == len(scores["classification"]["labels"]) == 5
+
+
+FIELDS = {"text": "text", "label": "label"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no file "),
+        ("- fields", "holds no mapping; write 'fields:' and 'labels:'"),
+        ("fields: [", "is no valid YAML"),
+        ({"fields": FIELDS}, "labels: Field required"),
+        ({"fields": {"text": "text"}, "labels": {}}, "fields for claims must name label"),
+        ({"fields": FIELDS, "labels": {"Yes": "rumour"}}, "label 'Yes' becomes rumour; claims has"),
+        ({"fields": FIELDS, "labels": {"No": ["factual", "none"]}}, "label 'No' may be one of several"),
+        ({"fields": FIELDS, "labels": {}, "lables": {}}, "lables: unknown key; did you mean 'labels'?"),
+        ({"fields": FIELDS, "labels": {"w": "weather"}, "task": "topic"}, "is a mapping for topic, not for claims"),
+    ],
+)
+def test_a_mapping_that_is_missing_or_wrong_is_refused(
+    light_models: Path, tmp_path: Path, content: dict[str, Any] | str | None, said: str
+) -> None:
+    path = tmp_path / "mapping.yaml"
+    if content is not None:
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+    gold = write(tmp_path / "gold.jsonl", [{"text": SENTENCE, "label": "Yes"}])
+    outcome = newsfacts("evaluate", "claims", gold, "--mapping", path, "--models", light_models)
+    assert outcome.code == 2
+    assert str(path) in outcome.err
+    assert said in outcome.err
+
+
+def test_a_file_that_does_not_fit_its_mapping_is_refused_naming_both(light_models: Path, tmp_path: Path) -> None:
+    own = mapping(tmp_path, fields=FIELDS, labels={"Yes": "checkworthy"})
+    unfit = write(tmp_path / "unfit.jsonl", [{"text": SENTENCE, "label": "yes"}])
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(gzip.compress(json.dumps({"text": SENTENCE, "label": "Yes"}).encode() * 50)[:-20])
+    for gold, said in (
+        (unfit, f"no usable record ({{'unknown-label': 1}}); compare it with {own}"),
+        (cut, "cannot read"),
+        (tmp_path / "nowhere.jsonl", "no input file"),
+    ):
+        outcome = newsfacts("evaluate", "claims", gold, "--mapping", own, "--models", light_models)
+        assert outcome.code == 2
+        assert str(gold) in outcome.err
+        assert said in outcome.err
 
 
 # --- show

@@ -53,6 +53,7 @@ _SCORES = {
     "stance": ("Stance of a sentence", "train_stance"),
     "article_stance": ("Stance of an article", "train_stance"),
     "claims": ("Claim label of a sentence", "train_claims"),
+    "listed_claims": ("Claims listed for a raw article", "train_claims"),
 }
 
 
@@ -246,7 +247,10 @@ def curve_table() -> str:
     sizes = sorted({point.articles for point in curve.points})
     scores = {(point.task, point.articles): f"{point.dev_macro_f1:.3f}" for point in curve.points}
     rows = [(task, *(scores[task, size] for size in sizes)) for task in learning_curve.TASKS]
-    return table(("Training articles", *map(str, sizes)), rows) + f"\n\nDigest of data and settings: `{curve.digest[:16]}`."
+    return (
+        table(("Training articles", *map(str, sizes)), rows)
+        + f"\n\nDigest of data and settings: `{curve.digest[:16]}`."
+    )
 
 
 def counted(labels: Iterable[str]) -> tuple[str, str]:

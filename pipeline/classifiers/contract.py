@@ -56,12 +56,18 @@ class Classifier(Protocol):
 
 
 def candidates(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.float32]:
-    """Return 1 for each label that an example has or may have, else 0, shape (n, labels)."""
+    """Return 1 for each label that an example has or may have, else 0, shape (n, labels).
+
+    Raises:
+        ValueError: an example has none.
+    """
     found = np.zeros((len(examples), len(labels)), dtype=np.float32)
     index = {label: number for number, label in enumerate(labels)}
     for row, example in enumerate(examples):
         for label in (example.label,) if example.label is not None else example.among:
             found[row, index[label]] = 1
+        if not found[row].any():
+            raise ValueError(f"an example without any label: {example.text[:80]!r}")
     return found
 
 

@@ -74,14 +74,19 @@ class EmbeddingClassifier:
 
 
 def embed(
-    examples: Sequence[Example], encoder: nn.Module, tokenizer: PreTrainedTokenizerBase, max_tokens: int
+    examples: Sequence[Example],
+    encoder: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+    *,
+    bf16: bool = False,
 ) -> NDArray[np.float32]:
     """Return unit vectors, shape (n, width): the mean of each text's window vectors."""
     width = int(encoder.config.hidden_size)  # type: ignore[arg-type, union-attr]
     found = np.zeros((len(examples), width), dtype=np.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for numbers, batch in batches(windows(examples, tokenizer, max_tokens), tokenizer):
-            pooled = mean_pool(encoder(**batch).last_hidden_state, batch["attention_mask"])
+            pooled = mean_pool(encoder(**batch).last_hidden_state.float(), batch["attention_mask"])
             np.add.at(found, numbers, nn.functional.normalize(pooled, dim=1).numpy())
     return found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
 
@@ -95,7 +100,7 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     folder = encoders.resolve(config.encoder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     encoder = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
-    vectors = embed(train, encoder, tokenizer, config.max_tokens)
+    vectors = embed(train, encoder, tokenizer, config.max_tokens, bf16=encoders.has_bf16())
     model = LogisticRegression(C=config.regularisation, max_iter=2000, class_weight="balanced", random_state=seed).fit(
         vectors, [example.label for example in train]
     )

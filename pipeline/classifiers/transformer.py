@@ -170,7 +170,7 @@ def fit(
             weight_decay=config.weight_decay,
             train_sampling_strategy="group_by_length",
             length_column_name="length",
-            bf16=_bf16(config.precision),
+            bf16=encoders.has_bf16() if config.precision == "auto" else config.precision == "bf16",
             use_cpu=True,
             eval_strategy="epoch",
             save_strategy="epoch",
@@ -211,20 +211,6 @@ def load(folder: Path, labels: tuple[str, ...]) -> TransformerClassifier:
     network.load_state_dict(load_file(folder / WEIGHTS))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     return TransformerClassifier(labels, network.float(), tokenizer, settings["max_tokens"])
-
-
-def _bf16(precision: str) -> bool:
-    if precision == "auto":
-        # Without the instructions, bf16 is emulated and slower than fp32.
-        return "avx512_bf16" in _cpu_flags() or "amx_bf16" in _cpu_flags()
-    return precision == "bf16"
-
-
-def _cpu_flags() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return ""
 
 
 def _optimizer(network: _Network, config: Config) -> torch.optim.Optimizer:

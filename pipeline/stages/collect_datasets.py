@@ -27,7 +27,7 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
     """Write the usable examples of all sources and, with file and line, what could not be used; return the counts.
 
     Raises:
-        ConfigError: two sources share a name, or a file has an unknown ending.
+        ConfigError: two sources share a name, a file has an unknown ending, or a label is no topic.
         DataError: a file is missing, cannot be fetched, or has another digest.
     """
     names = Counter(source.name for source in config.sources)
@@ -39,6 +39,8 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
     for source in config.sources:
         if rows.ending(source.file) is None:
             raise ConfigError(f"{source.name}: {source.file} ends in none of {', '.join(rows.ENDINGS)}")
+        if source.task == "topic" and (unknown := sorted(source.known_labels - set(labels))):
+            raise ConfigError(f"{source.name}: {unknown[0]!r} is no topic of {topics}; known: {', '.join(labels)}")
         items = list(datasets.read(source, _file(source, config), labels, name=source.name, split=source.split))
         found += [item for item in items if isinstance(item, LabelledRecord)]
         rejected += [item for item in items if isinstance(item, Rejection)]

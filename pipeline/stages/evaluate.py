@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import cases, evaluation
+from pipeline import datasets as added
 from pipeline.cases import Cases
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
@@ -64,32 +65,41 @@ def run(
     plots.mkdir(parents=True, exist_ok=True)
 
     loaded = {task: store.load(models / task) for task in ("boilerplate", "topic", "stance", "claims")}
-    direct: tuple[tuple[Cases, Sequence[str]], ...] = (
-        (cases.of_lines(clean_test, gold), []),
-        (cases.of_topic(test, loaded["topic"].manifest.labels), [article.topic for article in train]),
-        (cases.of_stance(test), _labels(cases.of_stance(train))),
-        (cases.of_claims(test), _labels(cases.of_claims(train))),
+    trained_on = {
+        "boilerplate": [],  # of which a majority baseline says nothing
+        "topic": [article.topic for article in train],
+        "stance": _labels(cases.of_stance(train).examples),
+        "claims": _labels(cases.of_claims(train).examples),
+    }
+    direct = (
+        cases.of_lines(clean_test, gold),
+        cases.of_topic(test, loaded["topic"].manifest.labels),
+        cases.of_stance(test),
+        cases.of_claims(test),
     )
     tasks: list[TaskEvaluation] = []
     scored: list[ScoredCase] = []
-    for own, trained_on in direct:
+    for own in direct:
         model = loaded[own.task]
         predictions = model.predict(own.examples)
         others = sorted((compared / own.task).glob("*"))
-        tasks.append(_evaluate(own, model.manifest.engine, predictions, trained_on, others, config.seed))
+        tasks.append(_evaluate(own, model.manifest.engine, predictions, trained_on[own.task], others, config.seed))
         scored += _scored(own, predictions)
         _write_confusion(plots / f"confusion_{own.task}.csv", own.examples, predictions)
         _write_reliability(plots / f"reliability_{own.task}.csv", own.examples, predictions)
     for task in ("topic", "stance", "claims"):
-        others = sorted((compared / task).glob("*"))
-        for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels):
-            predictions = loaded[task].predict(own.examples)
-            tasks.append(_evaluate(own, loaded[task].manifest.engine, predictions, _labels(own), others, config.seed))
-    for (own, predictions), task, trained_on in (
-        (cases.of_article_stance(test, loaded["stance"]), "stance", [t.label for one in train for t in one.targets]),
-        (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", _labels(cases.of_claims(train))),
+        others, engine = sorted((compared / task).glob("*")), loaded[task].manifest.engine
+        known = trained_on[task] + _labels(added.examples(datasets, task, "train"))
+        tasks += [
+            _evaluate(own, engine, loaded[task].predict(own.examples), known, others, config.seed)
+            for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels)
+        ]
+    stances: list[str] = [target.label for article in train for target in article.targets]
+    for (own, predictions), task, known in (
+        (cases.of_article_stance(test, loaded["stance"]), "stance", stances),
+        (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", trained_on["claims"]),
     ):
-        tasks.append(_evaluate(own, loaded[task].manifest.engine, predictions, trained_on, (), config.seed))
+        tasks.append(_evaluate(own, loaded[task].manifest.engine, predictions, known, (), config.seed))
 
     strip = cases.score_stripping(clean_test, gold, loaded["boilerplate"], seed=config.seed)
     write_jsonl(output / PREDICTIONS, scored)
@@ -124,8 +134,8 @@ def _evaluate(
     )
 
 
-def _labels(own: Cases) -> list[str]:
-    return [example.label or "" for example in own.examples]
+def _labels(examples: Sequence[Example]) -> list[str]:
+    return [example.label for example in examples if example.label is not None]
 
 
 def _scored(own: Cases, predictions: Sequence[Prediction]) -> list[ScoredCase]:

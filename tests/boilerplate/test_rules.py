@@ -119,3 +119,40 @@ def test_a_broken_rule_is_named(tmp_path: Path, old: str, new: str, message: str
 def test_a_folder_without_rules_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no rules in"):
         rules.load(tmp_path)
+
+
+def test_the_rules_of_each_language_know_their_own_lines_alone(tmp_path: Path) -> None:
+    english = RULE.replace("pattern: x", "pattern: '^Follow'").replace("id: a", "id: b")
+    folder = written(tmp_path, uk=f"language: uk\nrules: [{RULE}]", en=f"language: en\nrules: [{english}]")
+    found = rules.by_language(folder)
+    assert {language: [rule.id for rule in own.rules] for language, own in found.items()} == {"en": ["b"], "uk": ["a"]}
+    assert [found["en"].matches(line) for line in ("Follow us", "They follow", "x")] == [True, False, False]
+    assert [found["uk"].matches(line) for line in ("Follow us", "They follow", "x")] == [False, False, True]
+    assert found["uk"].files == {"uk.yaml": (folder / "uk.yaml").read_bytes()}
+
+
+def test_two_files_of_one_language_are_its_rules_together(tmp_path: Path) -> None:
+    other = RULE.replace("pattern: x", "pattern: y").replace("id: a", "id: b")
+    written(tmp_path, one=f"language: en\nrules: [{RULE}]", two=f"language: en\nrules: [{other}]")
+    found = rules.by_language(tmp_path)
+    assert list(found) == ["en"]
+    assert [rule.id for rule in found["en"].rules] == ["a", "b"]
+    assert [found["en"].matches(line) for line in "xyz"] == [True, True, False]
+    assert list(found["en"].files) == ["one.yaml", "two.yaml"]
+
+
+def test_every_rule_of_the_project_belongs_to_one_language() -> None:
+    found = rules.by_language(Path(__file__).parents[2] / "configs" / "boilerplate")
+    assert [rule.id for own in found.values() for rule in own.rules] == [rule.id for rule in LEXICON.rules]
+
+
+def test_a_broken_rule_of_one_language_is_named(tmp_path: Path) -> None:
+    broken = RULE.replace("pattern: x", "pattern: '(x'")
+    with pytest.raises(ConfigError, match=r"en\.yaml: pattern of 'a' is not RE2"):
+        rules.by_language(written(tmp_path, en=f"language: en\nrules: [{broken}]"))
+
+
+def test_a_line_rule_that_a_line_is_too_long_for_does_not_match_it(lexicon: Lexicon) -> None:
+    assert lexicon.matches("Follow us " + "x" * 390)
+    assert not lexicon.matches("Follow us " + "x" * 391)
+    assert lexicon.matches(f"{'x ' * 300}[READ: four] five")

@@ -6,11 +6,14 @@ import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from pipeline.classifiers import encoders, transformer
 from pipeline.classifiers.contract import Example
@@ -167,3 +170,86 @@ def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, 
     assert isinstance(given.encoder, encoders.Config)
     with pytest.raises(ModelError, match=r"model\.safetensors has sha256 .* the configuration says"):
         transformer.fit(sentences(4, 1), sentences(4, 2), LABELS, given, seed=5)
+
+
+# --- the loss
+
+
+class Given(nn.Module):
+    """Stands for an encoder: the hidden state of token number ``n`` is row ``n``."""
+
+    def __init__(self, states: Tensor) -> None:
+        super().__init__()
+        self.states = nn.Parameter(states)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(last_hidden_state=self.states[input_ids])
+
+
+def learned(
+    logits: Tensor, possible: Tensor, weight: Tensor | None = None, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Return the network's loss where its logits are these, and the loss's gradient by each of them."""
+    count, labels = logits.shape
+    encoder = Given(logits)
+    network = transformer._Network(encoder, labels, labels, dropout=0.0, smoothing=smoothing)
+    with torch.no_grad():
+        network.head.weight.copy_(torch.eye(labels))
+        network.head.bias.zero_()
+    found = network(
+        input_ids=torch.arange(count)[:, None],
+        attention_mask=torch.ones(count, 1),
+        labels=possible,
+        weight=torch.ones(count) if weight is None else weight,
+    )
+    found["loss"].backward()
+    assert encoder.states.grad is not None
+    return found["loss"].detach(), encoder.states.grad
+
+
+Case = tuple[Tensor, Tensor, Tensor]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Draw logits of some texts, what each may be, and how much it weighs."""
+    labels = draw(st.integers(2, 5))
+    logits = st.lists(st.floats(-8, 8, width=32), min_size=labels, max_size=labels)
+    possible = st.lists(st.sampled_from([0.0, 1.0]), min_size=labels, max_size=labels).filter(any)
+    rows = draw(st.lists(st.tuples(logits, possible, st.floats(0.25, 4, width=32)), min_size=1, max_size=4))
+    numbers, candidates, weights = zip(*rows, strict=True)
+    return torch.tensor(numbers), torch.tensor(candidates), torch.tensor(weights)
+
+
+@given(cases(), st.sampled_from([0.0, 0.1, 0.5]))
+def test_the_loss_of_known_labels_is_cross_entropy_with_label_smoothing(case: Case, smoothing: float) -> None:
+    logits, possible, weight = case
+    gold = possible.argmax(dim=1)
+    found, _ = learned(logits, nn.functional.one_hot(gold, logits.shape[1]).float(), weight, smoothing)
+    each = nn.CrossEntropyLoss(reduction="none", label_smoothing=smoothing)(logits, gold)
+    torch.testing.assert_close(found, (each * weight).sum() / weight.sum(), atol=1e-5, rtol=1e-4)
+
+
+@given(cases())
+def test_the_loss_of_several_labels_is_minus_the_log_of_their_probability_together(case: Case) -> None:
+    logits, possible, weight = case
+    found, gradient = learned(logits, possible, weight)
+    together = (logits.double().softmax(dim=1) * possible).sum(dim=1)
+    expected = (-together.log() * weight).sum() / weight.sum()
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-4)
+    assert torch.isfinite(gradient).all()
+
+
+@given(cases())
+def test_a_text_that_may_be_anything_teaches_nothing(case: Case) -> None:
+    logits, possible, weight = case
+    found, gradient = learned(logits, torch.ones_like(possible), weight)
+    assert float(found) == pytest.approx(0, abs=1e-5)
+    assert gradient.abs().max() < 1e-5
+
+
+def test_of_what_a_text_may_be_nothing_is_preferred() -> None:
+    _, gradient = learned(torch.tensor([[0.5, 0.5, 2.0]]), torch.tensor([[1.0, 1.0, 0.0]]))
+    first, second, excluded = gradient[0].tolist()
+    assert first == pytest.approx(second)
+    assert first < 0 < excluded

@@ -5,18 +5,22 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
+from pipeline import datasets
 from pipeline.annotator import Annotator
 from pipeline.article import REMOVED_ROLES, Article
+from pipeline.classifiers import store
 from pipeline.cleaning import lines
 from pipeline.corpus import CleanArticle, read_gold, read_labelled, read_split, roles_of_lines
 from pipeline.records import read_jsonl
 from pipeline.stages.evaluate import ScoredCase
+from tests.labelled import collect, source, write
 from tests.trained import Trained
 
 TASKS = ("boilerplate", "topic", "stance", "claims")
@@ -120,3 +124,37 @@ def test_strip_figures_are_those_of_annotating_the_raw_articles(trained: Trained
     assert figures["strip.precision"] == pytest.approx(hits / sum(taken))
     assert figures["strip.recall"] == pytest.approx(hits / sum(wanted))
     assert evaluation(trained)["strip"]["lines"] == len(wanted)
+
+
+def test_test_data_sets_are_scored_apart_and_leave_the_scores_of_the_seeds_as_they_were(
+    trained: Trained, tmp_path: Path
+) -> None:
+    sentences = ("It cost $4 million.", "The port opened in 1998.", "What a shame!", "The port is a disgrace.")
+    claims = [{"text": text, "label": "No"} for text in sentences]
+    stance = [{"text": text, "target": "port", "label": "against"} for text in (sentences[1], sentences[3])]
+    topics = [{"text": text, "label": "weather"} for text in ("Rain fell.", "Snow fell.", "They won.")]
+    collect(
+        tmp_path / "datasets",
+        source(write(tmp_path / "one.jsonl", claims), "claims", {"No": "none"}, split="test"),
+        source(write(tmp_path / "two.jsonl", claims[:2]), "claims", {"No": "factual"}, split="test"),
+        source(write(tmp_path / "dev.jsonl", claims[:3]), "claims", {"No": "factual"}, split="dev"),
+        source(write(tmp_path / "who.jsonl", stance), "stance", ["against"], split="test"),
+        source(write(tmp_path / "what.jsonl", topics), "topic", ["weather"], split="test"),
+    )
+    paths = {name: tmp_path / name for name in ("datasets", "output", "plots")}
+    figures = trained.run("evaluate", **paths)
+    found = json.loads((tmp_path / "output" / "evaluation.json").read_text(encoding="utf-8"))
+    cases = {one["task"]: one["model"]["classification"]["cases"] for one in found["tasks"]}
+    before = {one["task"]: one["model"]["classification"]["cases"] for one in evaluation(trained)["tasks"]}
+    added = {"claims of one": 4, "claims of two": 2, "stance of who": 2, "topic of what": 3}
+    assert cases == before | added
+    assert {name: figures[name] for name in trained.figures["evaluate"]} == trained.figures["evaluate"]
+    for name in added:
+        task, _, own = name.partition(" of ")
+        records = read_jsonl(tmp_path / "datasets" / datasets.EXAMPLES, datasets.LabelledRecord)
+        examples = [record.example() for record in records if record.source == own]
+        answers = store.load(trained.models / task).predict(examples)
+        hits = [answer.label == example.label for answer, example in zip(answers, examples, strict=True)]
+        assert figures[f"{task}_of_{own}.accuracy"] == pytest.approx(sum(hits) / len(hits))
+    (compared,) = [one["compared"] for one in found["tasks"] if one["task"] == "topic of what"]
+    assert [one["name"] for one in compared] == ["embedding", "majority"]

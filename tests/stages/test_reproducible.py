@@ -22,7 +22,10 @@ import torch
 from tests.trained import Trained
 torch.set_num_threads(1)
 first, root, tiny = Trained(Path(sys.argv[1]), {}), Path(sys.argv[2]), json.loads(sys.argv[3])
-for stage in ("collect", "collect_datasets", "clean", "split", "train_boilerplate", "strip_boilerplate", "train_stance", "annotate"):
+for stage in (
+    "collect", "collect_datasets", "clean", "split",
+    "train_boilerplate", "strip_boilerplate", "train_stance", "annotate",
+):
     first.rerun(stage, root)
 first.rerun("train_topic", root, {"compared": []})
 first.rerun("train_claims", root, tiny)

@@ -11,7 +11,9 @@ from pipeline.article import STANCE_LABELS
 from pipeline.classifiers import store
 from pipeline.corpus import read_labelled, read_split
 from pipeline.errors import ConfigError
+from pipeline.records import tree_digest
 from pipeline.targets import load_targets
+from tests.labelled import collect, source, write
 from tests.trained import Trained, manifest
 
 
@@ -46,3 +48,24 @@ def test_a_broken_targets_file_stops_the_stage_before_it_trains(trained: Trained
     with pytest.raises(ConfigError, match=r"targets\.yaml.*'NATO'.*'Nato'"):
         trained.run("train_stance", targets=broken, model=tmp_path / "model", compared=tmp_path / "compared")
     assert not (tmp_path / "model").exists()
+
+
+def test_data_sets_for_stance_reach_training(trained: Trained, tmp_path: Path) -> None:
+    def records(targets: tuple[str, ...]) -> list[dict[str, str]]:
+        return [
+            {"text": f"They {word} {target}.", "target": target, "label": label}
+            for target in targets
+            for word, label in (("zorblaxed", "1"), ("quimblied", "2"), ("passed", "3"))
+        ]
+
+    labels = {"1": "favor", "2": "against", "3": "neutral"}
+    train = write(tmp_path / "train.jsonl", records(("the port", "Nato", "the mayor", "Anna", "the union", "voters")))
+    dev = write(tmp_path / "dev.jsonl", records(("the bishop",)))
+    collect(tmp_path / "datasets", source(train, "stance", labels), source(dev, "stance", labels, split="dev"))
+    paths = {name: tmp_path / name for name in ("datasets", "model", "compared")}
+    figures = trained.run("train_stance", **paths)
+    assert figures["train_examples"] == trained.figures["train_stance"]["train_examples"] + 18
+    assert figures["dev_examples"] == trained.figures["train_stance"]["dev_examples"] + 3
+    assert manifest(tmp_path / "model")["data"]["datasets"] == tree_digest(tmp_path / "datasets")
+    new = [stance.example(f"They {word} the crew.", 15, 23, "the crew") for word in ("zorblaxed", "quimblied")]
+    assert [one.label for one in store.load(tmp_path / "model").predict(new)] == ["favor", "against"]

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from tests.calls import newsfacts
 from tests.dvc_deps import ROOT
 from tests.tracking.stores import Store
 from tests.trained import Trained, digests
+from tests.web import closed_port
 
 
 @pytest.fixture
@@ -145,11 +145,6 @@ def test_a_logged_model_answers_from_an_empty_folder_as_the_command_does(
     assert str(made_store.folder) in answer["code"]
     assert [one["label"] for one in answer["rows"]] == [one["label"] for one in expected]
     assert [one["score"] for one in answer["rows"]] == pytest.approx([one["score"] for one in expected], abs=1e-4)
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_a_server_that_does_not_answer_is_named_before_any_work(
