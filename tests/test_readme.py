@@ -40,6 +40,7 @@ from tests.dvc_deps import ROOT, is_code
 README, CARD, CONTRIBUTING = ROOT / "README.md", ROOT / "seeds" / "README.md", ROOT / "CONTRIBUTING.md"
 METRICS = ROOT / "data" / "evaluate" / "metrics.json"
 SPLIT = ROOT / "data" / "metrics" / "split.json"
+CURVE = ROOT / "seeds" / "learning_curve.json"
 ANNOTATIONS = ROOT / "data" / "annotate" / "annotations.jsonl"
 DEFAULT = Path("configs/pipeline.yaml")
 EXAMPLE = "mw-nato-chief-kyiv"
@@ -241,9 +242,11 @@ def agreement_table() -> str:
     return table(("Labels", "Kappa", "Compared", "F1 of the values"), rows)
 
 
-def curve_table() -> str:
-    """Return dev macro-F1 by the number of training articles."""
-    [curve] = read_jsonl(ROOT / "seeds" / "learning_curve.json", learning_curve.Curve)
+def curve_table() -> str | None:
+    """Return dev macro-F1 by the number of training articles, or None where nothing has measured it."""
+    if not CURVE.is_file():
+        return None
+    [curve] = read_jsonl(CURVE, learning_curve.Curve)
     sizes = sorted({point.articles for point in curve.points})
     scores = {(point.task, point.articles): f"{point.dev_macro_f1:.3f}" for point in curve.points}
     rows = [(task, *(scores[task, size] for size in sizes)) for task in learning_curve.TASKS]
