@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError
 
 if TYPE_CHECKING:
     from pipeline.annotator import Annotator
-    from pipeline.predicting import Task
+    from pipeline.datasets import Task
     from pipeline.stages.annotate import Config as AnnotateConfig
 
 DONE, BEYOND_CEILING, WRONG_CALL, UNUSABLE = 0, 1, 2, 3
@@ -118,15 +118,18 @@ def evaluate(
     mapping: Annotated[
         Path | None, typer.Option(help="YAML with 'fields' and 'labels', for a file that has other names for them.")
     ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Score a model on anyone's labels, with 95 % intervals; prints JSON."""
     from pipeline import labelling
 
+    settings = _annotate_config(config)
     if mapping is None:
-        content = labelling.evaluate_file(_task(task), gold, models / task)
+        scored = labelling.evaluate_file(_task(task), gold, models / task)
     else:
-        content = labelling.evaluate_mapped(_task(task), gold, models / task, mapping)
-    typer.echo(content.decode())
+        scored = labelling.evaluate_mapped(_task(task), gold, models / task, mapping)
+    typer.echo(scored.json.decode())
+    _exit_beyond_ceiling(scored.rejected, scored.read, settings.max_rejected_share)
 
 
 @app.command()
@@ -225,7 +228,9 @@ def _exit_beyond_ceiling(rejected: Mapping[str, int], read: int, ceiling: float)
     if share > ceiling:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
         typer.echo(
-            f"{share:.0%} of the inputs were rejected, over max_rejected_share = {ceiling:.0%}: {reasons}", err=True
+            f"{share:.0%} of the inputs were rejected, over max_rejected_share = {ceiling:.0%}: {reasons}; mend "
+            "them, or raise annotate.max_rejected_share in a configuration and name it with --config",
+            err=True,
         )
         raise typer.Exit(BEYOND_CEILING)
 

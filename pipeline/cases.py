@@ -73,7 +73,7 @@ def of_datasets(folder: Path, task: datasets.Task, labels: tuple[str, ...]) -> l
     by_source: dict[str, list[Example]] = {}
     for record in read_jsonl(folder / datasets.EXAMPLES, datasets.LabelledRecord):
         if record.task == task and record.split == "test":
-            by_source.setdefault(record.source, []).append(record.example())
+            by_source.setdefault(record.source, []).extend(record.examples())
     unit = "articles" if task == "topic" else "sentences"
     return [Cases(f"{task} of {name}", unit, labels, found, [name] * len(found)) for name, found in by_source.items()]
 

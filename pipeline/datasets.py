@@ -17,10 +17,8 @@ from pipeline.config import Section
 from pipeline.corpus import Split
 from pipeline.errors import DataError, InputError
 from pipeline.records import read_jsonl
-from pipeline.targets import Target, mentions
 
 EXAMPLES = "examples.jsonl"
-_MAX_ROW = 4_000_000  # bytes
 Task = Literal["topic", "stance", "claims"]
 FieldName = Literal["text", "label", "target", "start", "end", "title", "id", "group"]
 
@@ -97,17 +95,17 @@ class LabelledRecord:
     title: str | None = None
     group: str = ""
 
-    def example(self) -> Example:
-        """Return it as the classifiers take it."""
-        if self.task == "stance" and self.target is not None and self.start is not None and self.end is not None:
-            found = stance.example(self.text, self.start, self.end, self.target)
+    def examples(self) -> list[Example]:
+        """Return it as the classifiers take it: several where a stance text names its target in several sentences."""
+        if self.task == "stance" and self.target is not None:
+            found = stance.of_text(self.text, self.target, self.start, self.end)
         elif self.task == "topic":
-            found = topic.example(self.text, self.title)
+            found = [topic.example(self.text, self.title)]
         else:
-            found = claims.example(self.text)
+            found = [claims.example(self.text)]
         known = self.labels[0] if len(self.labels) == 1 else None
         among = () if known else self.labels
-        return Example(found.text, found.pair, label=known, among=among, group=self.group)
+        return [Example(one.text, one.pair, label=known, among=among, group=self.group) for one in found]
 
 
 def read(
@@ -149,12 +147,12 @@ def read(
 def examples(folder: Path, task: Task, split: Split) -> list[Example]:
     """Return the examples for one task and split, of all sources."""
     found = read_jsonl(folder / EXAMPLES, LabelledRecord)
-    return [record.example() for record in found if record.task == task and record.split == split]
+    return [one for record in found if record.task == task and record.split == split for one in record.examples()]
 
 
 def _rows(path: Path) -> Iterator[rows.Row]:
     try:
-        yield from rows.read(str(path), rows.ending(path.name) or ".jsonl", _MAX_ROW)
+        yield from rows.read(str(path), rows.ending(path.name) or ".jsonl", rows.MAX_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}; fetch the file again") from None
 
@@ -212,12 +210,10 @@ def _label(record: Mapping[str, Any], name: str) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _mention(record: Mapping[str, Any], mapped: Mapped, text: str) -> tuple[str, int, int]:
+def _mention(record: Mapping[str, Any], mapped: Mapped, text: str) -> tuple[str, int | None, int | None]:
     target = rows.text_field(record, mapped.fields["target"])
     if "start" not in mapped.fields or "end" not in mapped.fields:
-        if found := mentions([text], [Target(target)]):
-            return target, found[0].start, found[0].end
-        raise InputError("target-not-named", f"the text does not name {target!r}")
+        return target, None, None
     start, end = (_offset(record.get(mapped.fields[name])) for name in ("start", "end"))
     if start is None or end is None or not 0 <= start < end <= len(text):
         raise InputError("bad-offset", f"start {start!r} and end {end!r} are no span of {len(text)} characters")

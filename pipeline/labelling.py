@@ -7,7 +7,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,13 @@ from pipeline import datasets, evaluation, rows
 from pipeline.article import Rejection
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.config import parse, read_yaml
+from pipeline.datasets import Task
 from pipeline.errors import ConfigError, InputError, OutputError
-from pipeline.predicting import Predictor, Task
+from pipeline.predicting import Predictor
 from pipeline.progress import progress
 from pipeline.records import to_json
 
 BATCH = 256  # records whose texts are batched together
-MAX_LINE = 20_000_000  # bytes
 
 
 def rejected_path(output: Path) -> Path:
@@ -72,8 +72,17 @@ def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[in
     return count, rejected
 
 
-def evaluate_file(task: Task, source: str, model: Path) -> bytes:
-    """Return the scores of a model on labelled lines, as indented JSON.
+@dataclass(frozen=True)
+class Scored:
+    """Scores as indented JSON, how many records were read, and how many of them were unusable, by reason."""
+
+    json: bytes
+    read: int
+    rejected: Mapping[str, int]
+
+
+def evaluate_file(task: Task, source: str, model: Path) -> Scored:
+    """Return the scores of a model on labelled lines.
 
     Raises:
         ConfigError: the input does not exist or holds no usable line.
@@ -100,8 +109,8 @@ def evaluate_file(task: Task, source: str, model: Path) -> bytes:
     return _scored(predictor, examples, predictions, predictor.labels, rejected)
 
 
-def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> bytes:
-    """Return the scores on a file that names its fields and labels in its own way, as indented JSON.
+def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> Scored:
+    """Return the scores on a file that names its fields and labels in its own way.
 
     The model's answer is the most probable of the labels that the mapping gives. A record that repeats is scored once.
 
@@ -113,26 +122,28 @@ def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> byte
     if not Path(source).is_file():
         raise ConfigError(f"no input file {source!r}; check the path")
     predictor = Predictor(model, task)
-    labels = tuple(label for label in predictor.labels if label in set(found.labels.values()))
-    examples: list[Example] = []
+    if unknown := sorted(found.known_labels - set(predictor.labels)):
+        raise ConfigError(f"{mapping}: {unknown[0]!r} is no label of {task}; known: {', '.join(predictor.labels)}")
+    labels = tuple(label for label in predictor.labels if label in found.known_labels)
+    groups: list[list[Example]] = []
     rejected: Counter[str] = Counter()
-    seen: set[tuple[str, str | None]] = set()
+    repeated = 0
+    seen: set[tuple[str, str | None, int | None]] = set()
     for item in datasets.read(found, Path(source), predictor.labels, name=source, split="test"):
         if isinstance(item, Rejection):
             rejected[item.reason] += 1
             continue
-        example = item.example()
-        if (example.text, example.pair) in seen:
-            rejected["repeated"] += 1
+        if (item.text, item.target, item.start) in seen:
+            repeated += 1
             continue
-        seen.add((example.text, example.pair))
-        examples.append(example)
-    if not examples:
+        seen.add((item.text, item.target, item.start))
+        groups.append(item.examples())
+    if not groups:
         raise ConfigError(
             f"{source} has no usable record ({dict(rejected) or 'it is empty'}); compare it with {mapping}"
         )
-    predictions = [_among(prediction, labels) for prediction in predictor.predict([[one] for one in examples])]
-    return _scored(predictor, examples, predictions, labels, rejected)
+    predictions = [_among(prediction, labels) for prediction in predictor.predict(groups)]
+    return _scored(predictor, [group[0] for group in groups], predictions, labels, rejected, repeated)
 
 
 def _mapping(path: Path, task: Task) -> dict[str, Any]:
@@ -158,10 +169,18 @@ def _scored(
     predictions: Sequence[Prediction],
     labels: Sequence[str],
     rejected: Mapping[str, int],
-) -> bytes:
+    repeated: int = 0,
+) -> Scored:
     scores = evaluation.score(predictor.model.manifest.engine, examples, predictions, labels, seed=13)
-    content = {"task": predictor.task, "rejected": dict(rejected), **_rounded(asdict(scores))}
-    return json.dumps(content, indent=2, ensure_ascii=False).encode()
+    content = {
+        "task": predictor.task,
+        "rejected": dict(rejected),
+        "repeated": repeated,
+        "most_frequent_share": max(Counter(example.label for example in examples).values()) / len(examples),
+        **asdict(scores),
+    }
+    read = len(examples) + sum(rejected.values()) + repeated
+    return Scored(json.dumps(_rounded(content), indent=2, ensure_ascii=False).encode(), read, rejected)
 
 
 Item = tuple[str | int, list[Example] | Rejection]
@@ -182,7 +201,7 @@ def _batches(source: str, predictor: Predictor, *, labelled: bool = False) -> It
 
 def _lines(source: str) -> Iterator[rows.Row]:
     try:
-        yield from rows.read(source, ".jsonl.gz" if source.lower().endswith(".gz") else ".jsonl", MAX_LINE)
+        yield from rows.read(source, ".jsonl.gz" if source.lower().endswith(".gz") else ".jsonl", rows.MAX_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(f"cannot read {source}: {error}; fetch the file again") from None
 

@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from pipeline import cases, topic
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example
 from pipeline.corpus import LabelledArticle
+from pipeline.datasets import Task
 from pipeline.records import tree_digest
 
-TASKS = ("topic", "stance", "claims")
+TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,9 @@ class Curve:
     points: tuple[Point, ...]
 
 
-def digest(folders: Sequence[Path], configs: Mapping[str, training.Config]) -> str:
-    """Return what identifies a curve: the digest of its data folders and settings."""
-    parts = [tree_digest(folder) for folder in folders] + [configs[task].model_dump_json() for task in TASKS]
+def digest(data: Sequence[Path], configs: Mapping[str, training.Config]) -> str:
+    """Return what identifies a curve: the digest of the folders and files behind it, and of its settings."""
+    parts = [tree_digest(path) for path in data] + [configs[task].model_dump_json() for task in TASKS]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from pipeline import claims, stance, topic
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
-from pipeline.errors import InputError
+from pipeline.datasets import Task
 from pipeline.rows import text_field
-from pipeline.sentences import split
-from pipeline.targets import Target, mentions
 
-Task = Literal["topic", "stance", "claims"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
 
@@ -74,26 +71,6 @@ def _claims_examples(record: Mapping[str, Any]) -> list[Example]:
 
 
 def _stance_examples(record: Mapping[str, Any]) -> list[Example]:
-    text, target = text_field(record, "text"), text_field(record, "target")
-    spans = [span for line_start, line in _lines(text) for span in split(line, start=line_start)]
-    start, end = record.get("start"), record.get("end")
-    if start is not None or end is not None:
-        if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):
-            raise InputError("bad-offset", f"start {start!r} and end {end!r} are no span of {len(text)} characters")
-        begin, finish = next(((first, last) for first, last in spans if first <= start and end <= last), (0, len(text)))
-        return [stance.example(text[begin:finish], start - begin, end - begin, target)]
-    sentences = [text[begin:finish] for begin, finish in spans]
-    for names in ((), tuple(target.split()[-1:])):
-        if found := mentions(sentences, [Target(target, names)]):
-            return [stance.example(sentences[item.sentence], item.start, item.end, target) for item in found]
-    # Not named in so many words: ask of the whole text, the target stands beside it.
-    return [Example(text=text, pair=target)]
-
-
-def _lines(text: str) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
-    position = 0
-    for line in text.split("\n"):
-        found.append((position, line))
-        position += len(line) + 1
-    return found
+    return stance.of_text(
+        text_field(record, "text"), text_field(record, "target"), record.get("start"), record.get("end")
+    )

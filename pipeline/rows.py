@@ -14,6 +14,7 @@ from pipeline.article import Rejection
 from pipeline.decoding import SAMPLE, table_encoding
 from pipeline.errors import InputError
 
+MAX_BYTES = 20_000_000  # of one labelled record; articles have a limit of their own
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
 Row = tuple[int, dict[str, Any] | Rejection]
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}

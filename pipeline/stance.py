@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from pipeline import targets
 from pipeline.article import STANCE_LABELS, Stance
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.corpus import LabelledArticle
-from pipeline.errors import ModelError
+from pipeline.errors import InputError, ModelError
+from pipeline.sentences import split
 from pipeline.targets import Target
 
 ASSET = "aggregation.json"
@@ -27,6 +29,36 @@ def example(sentence: str, start: int, end: int, target: str, *, label: str | No
     """Return the example of one mention: the sentence with the mention between asterisks, and the target beside it."""
     marked = f"{sentence[:start]}*{sentence[start:end]}*{sentence[end:]}"
     return Example(text=marked, pair=target, label=label, group=group)
+
+
+def of_text(text: str, target: str, start: Any = None, end: Any = None) -> list[Example]:
+    """Return the examples behind a text, one for each sentence that names the target, or the one with ``start:end``.
+
+    Where no sentence names it, not by its last word either, the example is the whole text.
+
+    Raises:
+        InputError: start and end are no span of the text.
+    """
+    spans = [span for line_start, line in _lines(text) for span in split(line, start=line_start)]
+    if start is not None or end is not None:
+        if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):
+            raise InputError("bad-offset", f"start {start!r} and end {end!r} are no span of {len(text)} characters")
+        begin, finish = next(((first, last) for first, last in spans if first <= start and end <= last), (0, len(text)))
+        return [example(text[begin:finish], start - begin, end - begin, target)]
+    sentences = [text[begin:finish] for begin, finish in spans]
+    for names in ((), tuple(target.split()[-1:])):
+        if found := targets.mentions(sentences, [Target(target, names)]):
+            return [example(sentences[item.sentence], item.start, item.end, target) for item in found]
+    return [Example(text=text, pair=target)]
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    position = 0
+    for line in text.split("\n"):
+        found.append((position, line))
+        position += len(line) + 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -80,7 +112,7 @@ def fit_aggregation(articles: Sequence[tuple[Sequence[Prediction], str]]) -> Agg
     if {label for _, label in articles} != set(STANCE_LABELS):
         return Aggregation(np.array([[4.0, 0.0], [0.0, 4.0], [-2.0, -2.0]]), np.array([0.0, 0.0, 2.0]))
     features = np.stack([summary(sentences) for sentences, _ in articles])
-    # Balanced: targets were chosen for the corpus because articles take sides on them, most targets in the news are not.
+    # Balanced: the corpus has its targets because articles take sides on them, so its shares are not those of news.
     model = LogisticRegression(C=10.0, max_iter=1000, class_weight="balanced").fit(
         features, [label for _, label in articles]
     )

@@ -67,8 +67,8 @@ def test_every_format_gives_the_same_examples(tmp_path: Path, ending: str) -> No
     own = mapped("stance", fields=fields, labels={"1": "favor", "2": "against"})
     found = usable(write(tmp_path / f"own{ending}", records), own)
     assert [(one.line, one.id, one.start, one.end) for one in found] == [(1, "a", 10, 14), (2, "b", 34, 38)]
-    assert [one.example() for one in found] == [
-        Example('The "old" *port*, they say,\nis fine.', pair="port", label="favor", group="own:a"),
+    assert [example for one in found for example in one.examples()] == [
+        Example('The "old" *port*, they say,', pair="port", label="favor", group="own:a"),
         Example("Le café ferme – la ville blâme le *port*.", pair="Port", label="against", group="own:b"),
     ]
 

@@ -139,7 +139,14 @@ def score_table() -> str | None:
         others = {other: value["macro_f1"] for other, value in own.items() if isinstance(value, dict)}
         compared = "; ".join(f"{other} {value:.3f}" for other, value in sorted(others.items())) or "–"
         engine = config[section].get("engine", "linear")
-        rows.append((title, engine, *(f"{own[key]:.3f}" for key in ("accuracy", "macro_f1", "ece")), compared))
+        rows.append(
+            (
+                title,
+                engine,
+                *(f"{own[key]:.3f}" if key in own else "–" for key in ("accuracy", "macro_f1", "ece")),
+                compared,
+            )
+        )
     return f"{lines}\n\n" + table(("Task", "Engine", "Accuracy", "Macro-F1", "ECE", "Macro-F1 of others"), rows)
 
 

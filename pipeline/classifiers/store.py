@@ -138,7 +138,7 @@ def verify(folder: Path) -> tuple[Manifest, str]:
     digest = hashlib.sha256(content).hexdigest()
     seal = folder / SEAL
     if not seal.is_file():
-        raise ModelError(f"{seal} is missing; fetch the model again")
+        raise ModelError(f"{seal} is missing; fetch the model again, or train it again")
     if (sealed := seal.read_text(encoding="utf-8", errors="replace").partition(" ")[0]) != digest:
         raise ModelError(f"{path} was altered: sha256 {digest}, not {sealed[:64]}; fetch the model again")
     try:

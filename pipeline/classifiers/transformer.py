@@ -27,7 +27,7 @@ from transformers import (
 )
 
 from pipeline.classifiers import encoders
-from pipeline.classifiers.contract import Example, Logits, candidates, gold_indices
+from pipeline.classifiers.contract import Example, Logits, candidates
 from pipeline.classifiers.windows import batches, mean_pool, pad, to_half, windows
 from pipeline.config import Section
 from pipeline.progress import interactive
@@ -228,8 +228,8 @@ def _optimizer(network: _Network, config: Config) -> torch.optim.Optimizer:
 
 
 def _label_weights(examples: Sequence[Example], labels: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    known = [example for example in examples if example.label is not None]
-    counts = np.bincount(gold_indices(known, labels), minlength=len(labels)).clip(min=1)
+    shares = candidates(examples, labels)
+    counts = (shares / shares.sum(axis=1, keepdims=True)).sum(axis=0).clip(min=1)
     weights: np.ndarray[Any, np.dtype[np.float64]] = np.sqrt(counts.mean() / counts)
     return weights
 

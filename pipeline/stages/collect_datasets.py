@@ -27,7 +27,7 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
     """Write the usable examples of all sources and, with file and line, what could not be used; return the counts.
 
     Raises:
-        ConfigError: two sources share a name, a file has an unknown ending, or a label is no topic.
+        ConfigError: two sources share a name, a file has an unknown ending or no usable record, or a label is no topic.
         DataError: a file is missing, cannot be fetched, or has another digest.
     """
     names = Counter(source.name for source in config.sources)
@@ -41,9 +41,14 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
             raise ConfigError(f"{source.name}: {source.file} ends in none of {', '.join(rows.ENDINGS)}")
         if source.task == "topic" and (unknown := sorted(source.known_labels - set(labels))):
             raise ConfigError(f"{source.name}: {unknown[0]!r} is no topic of {topics}; known: {', '.join(labels)}")
-        items = list(datasets.read(source, _file(source, config), labels, name=source.name, split=source.split))
-        found += [item for item in items if isinstance(item, LabelledRecord)]
-        rejected += [item for item in items if isinstance(item, Rejection)]
+        read = datasets.read(source, _file(source, config), labels, name=source.name, split=source.split)
+        items = [_one_mention(item) for item in read]
+        usable = [item for item in items if isinstance(item, LabelledRecord)]
+        unusable = [item for item in items if isinstance(item, Rejection)]
+        if not usable:
+            raise ConfigError(f"{source.name}: {source.file} has no usable record{_main_reason(unusable)}")
+        found += usable
+        rejected += unusable
     found, leaked = _apart(found)
     rejected += leaked
     write_jsonl(output / EXAMPLES, found)
@@ -55,15 +60,42 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
     return figures
 
 
+def _one_mention(item: LabelledRecord | Rejection) -> LabelledRecord | Rejection:
+    """Refuse a stance record whose label cannot be laid on one sentence: none names the target, or several do."""
+    if isinstance(item, Rejection) or item.task != "stance":
+        return item
+    examples = item.examples()
+    if len(examples) > 1:
+        detail = f"{len(examples)} sentences name {item.target!r}; give start and end, or one sentence a record"
+        return Rejection(item.source, item.line, item.id, "several-mentions", detail)
+    if examples[0].text == item.text:
+        return Rejection(item.source, item.line, item.id, "target-not-named", f"the text does not name {item.target!r}")
+    return item
+
+
+def _main_reason(unusable: list[Rejection]) -> str:
+    if not unusable:
+        return "; it is empty"
+    reason, count = Counter(item.reason for item in unusable).most_common(1)[0]
+    first = next(item for item in unusable if item.reason == reason)
+    hint = "; in YAML, labels such as Yes and No stand in quotes" if reason == "unknown-label" else ""
+    return f": {reason} {count} times, first in line {first.line}: {first.detail}{hint}"
+
+
 def _apart(found: list[LabelledRecord]) -> tuple[list[LabelledRecord], list[Rejection]]:
-    """Take training examples out whose text also stands in dev or test: a model must not be scored on what it saw."""
-    held_out = {_plain(item.text) for item in found if item.split != "train"}
-    leaked = [item for item in found if item.split == "train" and _plain(item.text) in held_out]
-    gone = {id(item) for item in leaked}
-    rejections = [
-        Rejection(item.source, item.line, item.id, "held-out", "its text also stands in dev or test") for item in leaked
-    ]
-    return [item for item in found if id(item) not in gone], rejections
+    """Take out what a later split of the same task has too: no model is tuned or scored on what it saw."""
+    later = {"train": ("dev", "test"), "dev": ("test",), "test": ()}
+    places = {(item.task, item.split, _plain(item.text)) for item in found}
+    kept: list[LabelledRecord] = []
+    rejections: list[Rejection] = []
+    for item in found:
+        taken = [name for name in later[item.split] if (item.task, name, _plain(item.text)) in places]
+        if taken:
+            detail = f"its text also stands in {' and '.join(taken)}"
+            rejections.append(Rejection(item.source, item.line, item.id, "held-out", detail))
+        else:
+            kept.append(item)
+    return kept, rejections
 
 
 def _plain(text: str) -> str:

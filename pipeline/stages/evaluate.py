@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +67,9 @@ def run(
     loaded = {task: store.load(models / task) for task in ("boilerplate", "topic", "stance", "claims")}
     trained_on = {
         "boilerplate": [],  # of which a majority baseline says nothing
-        "topic": [article.topic for article in train],
-        "stance": _labels(cases.of_stance(train).examples),
-        "claims": _labels(cases.of_claims(train).examples),
+        "topic": [article.topic for article in train] + _labels(added.examples(datasets, "topic", "train")),
+        "stance": _labels(cases.of_stance(train).examples + added.examples(datasets, "stance", "train")),
+        "claims": _labels(cases.of_claims(train).examples + added.examples(datasets, "claims", "train")),
     }
     direct = (
         cases.of_lines(clean_test, gold),
@@ -89,17 +89,21 @@ def run(
         _write_reliability(plots / f"reliability_{own.task}.csv", own.examples, predictions)
     for task in ("topic", "stance", "claims"):
         others, engine = sorted((compared / task).glob("*")), loaded[task].manifest.engine
-        known = trained_on[task] + _labels(added.examples(datasets, task, "train"))
         tasks += [
-            _evaluate(own, engine, loaded[task].predict(own.examples), known, others, config.seed)
+            _evaluate(own, engine, loaded[task].predict(own.examples), trained_on[task], others, config.seed)
             for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels)
         ]
     stances: list[str] = [target.label for article in train for target in article.targets]
+    indirect: list[TaskEvaluation] = []
     for (own, predictions), task, known in (
         (cases.of_article_stance(test, loaded["stance"]), "stance", stances),
         (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", trained_on["claims"]),
     ):
-        tasks.append(_evaluate(own, loaded[task].manifest.engine, predictions, known, (), config.seed))
+        indirect.append(_evaluate(own, loaded[task].manifest.engine, predictions, known, (), config.seed))
+    article_stance, listed = indirect
+    # A sentence that is not listed has no score, so there is no calibration to speak of.
+    listed = replace(listed, model=replace(listed.model, calibration_error=None, coverage=None, covered_accuracy=None))
+    tasks += [article_stance, listed]
 
     strip = cases.score_stripping(clean_test, gold, loaded["boilerplate"], seed=config.seed)
     write_jsonl(output / PREDICTIONS, scored)
@@ -110,7 +114,7 @@ def run(
 
 
 def _evaluate(
-    cases: Cases,
+    own: Cases,
     engine: str,
     predictions: Sequence[Prediction],
     train: Sequence[str],
@@ -118,19 +122,17 @@ def _evaluate(
     seed: int,
 ) -> TaskEvaluation:
     others = [
-        evaluation.score(
-            folder.name, cases.examples, store.load(folder).predict(cases.examples), cases.labels, seed=seed
-        )
+        evaluation.score(folder.name, own.examples, store.load(folder).predict(own.examples), own.labels, seed=seed)
         for folder in compared
     ]
     if train:
-        others.append(evaluation.majority(train, cases.examples, cases.labels, seed=seed))
+        others.append(evaluation.majority(train, own.examples, own.labels, seed=seed))
     return TaskEvaluation(
-        task=cases.task,
-        unit=cases.unit,
-        model=evaluation.score(engine, cases.examples, predictions, cases.labels, seed=seed),
+        task=own.task,
+        unit=own.unit,
+        model=evaluation.score(engine, own.examples, predictions, own.labels, seed=seed),
         compared=tuple(others),
-        slices=evaluation.slices(cases.slice_of, cases.examples, predictions, cases.labels, seed=seed),
+        slices=evaluation.slices(own.slice_of, own.examples, predictions, own.labels, seed=seed),
     )
 
 
@@ -182,7 +184,8 @@ def _headline(whole: Evaluation) -> dict[str, float]:
         name = task.task.replace(" ", "_")
         figures[f"{name}.accuracy"] = task.model.classification.accuracy
         figures[f"{name}.macro_f1"] = task.model.classification.macro_f1
-        figures[f"{name}.ece"] = task.model.calibration_error or 0.0
+        if task.model.calibration_error is not None:
+            figures[f"{name}.ece"] = task.model.calibration_error
         for other in task.compared:
             figures[f"{name}.{other.name}.macro_f1"] = other.classification.macro_f1
     return figures
