@@ -128,21 +128,27 @@ def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> Scor
     groups: list[list[Example]] = []
     rejected: Counter[str] = Counter()
     repeated = 0
-    seen: set[tuple[str, str | None, int | None]] = set()
+    seen: set[tuple[str | int | None, ...]] = set()
     for item in datasets.read(found, Path(source), predictor.labels, name=source, split="test"):
         if isinstance(item, Rejection):
             rejected[item.reason] += 1
             continue
-        if (item.text, item.target, item.start) in seen:
+        asked = (item.title, item.text, item.target, item.start)
+        if asked in seen:
             repeated += 1
             continue
-        seen.add((item.text, item.target, item.start))
+        seen.add(asked)
         groups.append(item.examples())
     if not groups:
         raise ConfigError(
             f"{source} has no usable record ({dict(rejected) or 'it is empty'}); compare it with {mapping}"
         )
-    predictions = [_among(prediction, labels) for prediction in predictor.predict(groups)]
+    batches = [groups[begin : begin + BATCH] for begin in range(0, len(groups), BATCH)]
+    predictions = [
+        _among(prediction, labels)
+        for batch in progress(batches, label=task, unit="batches", total=len(batches))
+        for prediction in predictor.predict(batch)
+    ]
     return _scored(predictor, [group[0] for group in groups], predictions, labels, rejected, repeated)
 
 

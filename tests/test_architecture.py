@@ -138,6 +138,18 @@ def test_every_configuration_is_accepted_by_the_stages(path: Path) -> None:
         config.section(sections, name, stage_runner.load(name).config, source=path)
 
 
+def test_the_public_configuration_differs_from_the_default_in_its_data_sets_alone() -> None:
+    from pipeline import config, stage_runner
+
+    def parsed(name: str, stage: str) -> object:
+        path = ROOT / "configs" / f"{name}.yaml"
+        sections = config.load(path, stage_runner.names())
+        return config.section(sections, stage, stage_runner.load(stage).config, source=path)
+
+    different = [stage for stage in STAGES if parsed("public", stage) != parsed("pipeline", stage)]
+    assert different == ["collect_datasets"]
+
+
 @pytest.mark.parametrize("stage", GRAPH)
 def test_code_deps_of_a_stage_are_what_its_module_imports(stage: str) -> None:
     written = [dep for dep in GRAPH[stage]["deps"] if is_code(dep)]

@@ -22,6 +22,7 @@ from tests.tracking.stores import Store
 from tests.trained import Trained
 
 SENTENCE = "The mayor praised the harbour council for the new ferry, which cost $14 million."
+FIELDS = {"text": "text", "label": "label"}
 
 
 def write(path: Path, lines: list[Any]) -> Path:
@@ -197,12 +198,37 @@ def test_evaluate_prints_scores_with_intervals_on_given_labels(light_models: Pat
     source = write(tmp_path / "gold.jsonl", [*gold, {"text": "x", "label": "rumour"}, {"label": "none"}])
     outcome = newsfacts("evaluate", "claims", source, "--models", light_models)
     found = json.loads(outcome.out)
-    assert outcome.code == 0
+    assert found["task"] == "claims"
     assert found["classification"]["cases"] == 5
     assert found["classification"]["accuracy"] == 0.8
     interval = found["classification"]["accuracy_interval"]
     assert interval["low"] < 0.8 < interval["high"]
     assert found["rejected"] == {"unknown-label": 1, "missing-field": 1}
+    assert found["repeated"] == 0
+    labels = [one["label"] for one in gold]
+    assert found["most_frequent_share"] == max(labels.count(label) for label in CLAIM_LABELS) / 5
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_evaluate_prints_its_scores_and_fails_where_more_is_rejected_than_the_configuration_allows(
+    light_models: Path, tmp_path: Path, mapped: bool
+) -> None:
+    gold = [{"text": f"The port closed in {year}.", "label": "factual"} for year in range(1990, 1998)]
+    source = write(tmp_path / "gold.jsonl", [*gold, {"text": "x", "label": "rumour"}, {"label": "none"}])
+    own = mapping(tmp_path, fields=FIELDS, labels={label: label for label in CLAIM_LABELS})
+    given: list[str | Path] = ["evaluate", "claims", source, "--models", light_models]
+    given += ["--mapping", own] if mapped else []
+    outcome = newsfacts(*given)
+    assert outcome.code == 1
+    assert json.loads(outcome.out)["classification"]["cases"] == 8
+    assert "20% of the inputs were rejected, over max_rejected_share = 10%: missing-field 1, unknown-label 1" in (
+        outcome.err
+    )
+    assert "--config" in outcome.err
+    config = tmp_path / "config.yaml"
+    config.write_text("annotate: {max_rejected_share: 0.2}\n", encoding="utf-8")
+    allowed = newsfacts(*given, "--config", config)
+    assert (allowed.code, allowed.out, allowed.err) == (0, outcome.out, "")
 
 
 def test_evaluate_without_a_usable_line_says_what_a_line_needs(light_models: Path, tmp_path: Path) -> None:
@@ -269,6 +295,37 @@ def test_a_mapped_file_scores_as_the_same_lines_under_our_names(light_models: Pa
     assert mapped == json.loads(own.out)
 
 
+def test_a_text_of_several_sentences_without_offsets_scores_alike_with_predict_and_with_and_without_a_mapping(
+    light_models: Path, tmp_path: Path
+) -> None:
+    texts = (
+        "Anna praised the port. Berta blamed the port for a disgrace and called it a failure.",
+        "The port is a failure and a disgrace. Nobody came. Critics blamed\nthe port.",
+        "Everyone praised the port.",
+        "They praised it. They loved it.",  # named nowhere
+        "It is a shame, and a port. They hailed the port as a success. Then the port opened.",
+    )
+    lines = [{"text": text, "target": "the port"} for text in texts]
+    found = predict(light_models, "stance", tmp_path, lines)
+    alone = predict(light_models, "stance", tmp_path, [{**lines[0], "text": "Anna praised the port."}])
+    assert found[0]["scores"] != alone[0]["scores"]
+    gold = [one["label"] for one in found[:-1]]
+    gold.append(next(label for label in STANCE_LABELS if label != found[-1]["label"]))
+    labelled = [{**line, "label": label} for line, label in zip(lines, gold, strict=True)]
+    plain = newsfacts("evaluate", "stance", write(tmp_path / "own.jsonl", labelled), "--models", light_models)
+    assert plain.code == 0
+    own = json.loads(plain.out)
+    assert own["classification"]["cases"] == 5
+    assert own["classification"]["accuracy"] == 0.8
+    foreign = [{"body": one["text"], "who": one["target"], "pole": one["label"][0]} for one in labelled]
+    content = {
+        "fields": {"text": "body", "target": "who", "label": "pole"},
+        "labels": {label[0]: label for label in STANCE_LABELS},
+    }
+    mapped = evaluate(light_models, "stance", write(tmp_path / "gold.jsonl", foreign), mapping(tmp_path, **content))
+    assert mapped == own
+
+
 def test_a_record_that_repeats_is_scored_once_and_what_cannot_be_used_is_counted(
     light_models: Path, tmp_path: Path
 ) -> None:
@@ -288,11 +345,47 @@ def test_a_record_that_repeats_is_scored_once_and_what_cannot_be_used_is_counted
         {"text": text, "who": "mayor"},
         "{",
     ]
-    scores = evaluate(light_models, "stance", write(tmp_path / "gold.jsonl", [*good, *bad]), own)
-    assert scores["classification"]["cases"] == 2
-    assert scores["rejected"] == {
-        "repeated": 2, "unknown-label": 1, "target-not-named": 1, "empty": 1, "missing-field": 1, "malformed-json": 1,
-    }  # fmt: skip
+    gold = write(tmp_path / "gold.jsonl", [*good, *bad])
+    outcome = newsfacts("evaluate", "stance", gold, "--mapping", own, "--models", light_models)
+    assert outcome.code == 1
+    scores = json.loads(outcome.out)
+    assert scores["classification"]["cases"] == 3  # that of the bishop, whom the text does not name, is one
+    assert scores["repeated"] == 2
+    assert scores["rejected"] == {"unknown-label": 1, "empty": 1, "missing-field": 1, "malformed-json": 1}
+    assert "44% of the inputs were rejected" in outcome.err  # 4 of 9
+
+
+def test_records_that_repeat_are_no_rejections(light_models: Path, tmp_path: Path) -> None:
+    own = mapping(tmp_path, fields=FIELDS, labels={"f": "factual", "n": "none"})
+    lines = [{"text": "The port closed.", "label": label} for label in ("f", "f", "n")]
+    gold = write(tmp_path / "gold.jsonl", [*lines, {"text": "Why?", "label": "f"}, {"text": "Who?", "label": "n"}])
+    scores = evaluate(light_models, "claims", gold, own)
+    assert (scores["classification"]["cases"], scores["repeated"], scores["rejected"]) == (3, 2, {})
+    assert scores["most_frequent_share"] == round(2 / 3, 4)
+
+
+def test_a_record_repeats_only_where_its_title_and_its_place_do_too(light_models: Path, tmp_path: Path) -> None:
+    titled = mapping(tmp_path, fields={**FIELDS, "title": "title"}, labels={"w": "weather"})
+    records: list[dict[str, Any]] = [
+        {"text": "It began.", "title": title, "label": "w"} for title in ("Rain", "Snow", "Rain")
+    ]
+    scores = evaluate(light_models, "topic", write(tmp_path / "gold.jsonl", records), titled)
+    assert (scores["classification"]["cases"], scores["repeated"]) == (2, 1)
+    fields = {**FIELDS, "target": "target", "start": "start", "end": "end"}
+    placed = mapping(tmp_path, fields=fields, labels={"+": "favor"})
+    port: dict[str, Any] = {"text": "Praise the port, the port.", "target": "the port", "label": "+"}
+    records = [{**port, "start": start, "end": start + 8} for start in (7, 17, 7)]
+    scores = evaluate(light_models, "stance", write(tmp_path / "gold.jsonl", records), placed)
+    assert (scores["classification"]["cases"], scores["repeated"]) == (2, 1)
+
+
+def test_a_mapping_to_a_label_that_the_model_does_not_have_is_refused(light_models: Path, tmp_path: Path) -> None:
+    own = mapping(tmp_path, fields=FIELDS, labels={"w": "weather", "x": "astrology"})
+    gold = write(tmp_path / "gold.jsonl", [{"text": "It rained.", "label": "w"}])
+    outcome = newsfacts("evaluate", "topic", gold, "--mapping", own, "--models", light_models)
+    assert outcome.code == 2
+    assert f"{own}: 'astrology' is no label of topic; known: " in outcome.err
+    assert outcome.out == ""
 
 
 def test_the_mapping_of_the_benchmark_fits_the_topics(light_models: Path, tmp_path: Path) -> None:
@@ -301,9 +394,6 @@ def test_the_mapping_of_the_benchmark_fits_the_topics(light_models: Path, tmp_pa
     scores = evaluate(light_models, "topic", gold, ROOT / "benchmarks" / "bbc_news.yaml")
     assert scores["rejected"] == {}
     assert scores["classification"]["cases"] == len(scores["classification"]["labels"]) == 5
-
-
-FIELDS = {"text": "text", "label": "label"}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def whole() -> Articles:
 
 
 def short(findings: Sequence[Finding]) -> list[str]:
-    return [finding.what for finding in findings if not finding.met]
+    return [finding.what for finding in findings if finding.met is False]
 
 
 def with_segments(gold: GoldArticle, change: Callable[[GoldSegment], GoldSegment | None]) -> GoldArticle:
@@ -158,7 +158,7 @@ def opposing_no_target_that_others_favour(corpus: Articles) -> Articles:
         ),
         (
             lambda corpus: [with_stances(gold, "against", "favor") for gold in corpus],
-            ["rarest stance of them: 0.0%"],
+            ["rarest stance of (sentence, target) pairs: 0.0%"],
         ),
         (
             lambda corpus: [
@@ -171,7 +171,7 @@ def opposing_no_target_that_others_favour(corpus: Articles) -> Articles:
                 with_targets(gold, *("favor" if one.stance == "neutral" else one.stance for one in gold.targets))
                 for gold in corpus
             ],
-            ["rarest stance of them: 0.0%"],
+            ["rarest stance of (article, target) pairs: 0.0%"],
         ),
         (
             lambda corpus: [
@@ -305,7 +305,7 @@ def test_as_many_real_articles_are_compared_as_the_corpus_has() -> None:
 
 def test_without_real_articles_the_share_is_told_with_the_way_to_compare_it() -> None:
     found = variety(article("one", words("a")), article("two", words("b")))
-    assert found[SHARE].met
+    assert found[SHARE].met is None
     assert "--compare" in found[SHARE].wanted
 
 
@@ -323,7 +323,12 @@ def agreed(kappa: float) -> Agreement:
         (0.75, 19, [], ["articles annotated twice"]),
         (0.749, 20, [], ["kappa, Topic"]),
         (math.nan, 20, [], ["kappa, Topic"]),
-        (1.0, 20, ["clinic: topic -: health or sport? no final label yet"], ["open or unsettled decisions"]),
+        (
+            1.0,
+            20,
+            ["clinic: topic -: health or sport? no final label yet"],
+            ["decisions that are open or not carried out"],
+        ),
     ],
 )
 def test_too_few_second_annotations_a_low_kappa_and_open_decisions_fall_short(

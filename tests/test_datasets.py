@@ -51,7 +51,7 @@ def usable(path: Path, own: Mapped, name: str = "own") -> list[LabelledRecord]:
 
 
 def examples(path: Path, own: Mapped) -> list[Example]:
-    return [record.example() for record in usable(path, own)]
+    return [example for record in usable(path, own) for example in record.examples()]
 
 
 # --- formats
@@ -149,6 +149,42 @@ def test_without_offsets_the_first_mention_counts(tmp_path: Path) -> None:
     assert [one.text for one in examples(path, mapped("stance"))] == ["Ports matter: the *port* and a port."]
 
 
+def test_without_offsets_each_sentence_that_names_the_target_is_an_example_of_the_label(tmp_path: Path) -> None:
+    text = "The port closed. Nobody came.\nThen the port sank, and the port stank."
+    path = write(tmp_path / "own.jsonl", [{"text": text, "target": "the port", "label": "-"}])
+    assert examples(path, mapped("stance")) == [
+        Example("*The port* closed.", pair="the port", label="against", group="own:1"),
+        Example("Then *the port* sank, and the port stank.", pair="the port", label="against", group="own:1"),
+    ]
+
+
+def test_a_target_s_last_word_names_it_where_the_whole_name_does_not_stand(tmp_path: Path) -> None:
+    text = "Ruiz came. The mayor spoke. Ruiz left."
+    path = write(
+        tmp_path / "own.jsonl",
+        [
+            {"text": text, "target": "Ana Ruiz", "label": "0"},
+            {"text": f"Ana {text}", "target": "Ana Ruiz", "label": "0"},
+        ],
+    )
+    assert [one.text for one in examples(path, mapped("stance"))] == [
+        "*Ruiz* came.",
+        "*Ruiz* left.",
+        "*Ana Ruiz* came.",
+    ]
+
+
+def test_offsets_choose_the_sentence_that_holds_them_or_the_text_where_none_does(tmp_path: Path) -> None:
+    text = "The port closed. A port opened. Ports burn."
+    wide = {"target": "closed. A port", "start": 9, "end": 23}
+    records = [PORT | {"text": text}, PORT | {"text": text, "start": 19, "end": 23}, PORT | {"text": text} | wide]
+    assert [one.text for one in examples(write(tmp_path / "own.jsonl", records), placed())] == [
+        "The *port* closed.",
+        "A *port* opened.",
+        "The port *closed. A port* opened. Ports burn.",
+    ]
+
+
 def test_a_target_may_stand_in_other_letters_and_with_a_blank_at_its_side(tmp_path: Path) -> None:
     records = [PORT | {"target": "PORT"}, PORT | {"start": 3}, PORT | {"target": "port ", "end": 9}]
     found = examples(write(tmp_path / "own.jsonl", records), placed())
@@ -156,13 +192,20 @@ def test_a_target_may_stand_in_other_letters_and_with_a_blank_at_its_side(tmp_pa
 
 
 @given(before=texts, target=texts, after=texts)
-def test_the_span_that_the_file_names_is_the_one_that_is_marked(before: str, target: str, after: str) -> None:
+def test_the_span_that_the_file_names_is_the_one_that_is_marked_with_its_text_around_it(
+    before: str, target: str, after: str
+) -> None:
     record = PORT | {
         "text": before + target + after, "target": target, "start": len(before), "end": len(before) + len(target),
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         (found,) = examples(write(Path(folder) / "own.jsonl", [record]), placed())
-    assert (found.text, found.pair) == (f"{before}*{target}*{after}", target)
+    assert found.pair == target
+    assert found.text in {
+        f"{before[begin:]}*{target}*{after[:finish]}"
+        for begin in range(len(before) + 1)
+        for finish in range(len(after) + 1)
+    }
 
 
 def test_records_of_one_group_stay_together_and_apart_from_those_of_another_source(tmp_path: Path) -> None:
@@ -218,10 +261,10 @@ def test_what_cannot_be_used_has_a_place_and_a_reason_and_the_rest_is_read(
     assert (first.line, last.line) == (1, 3)
 
 
-def test_a_target_that_the_text_does_not_name_needs_offsets(tmp_path: Path) -> None:
-    (found,) = read(write(tmp_path / "own.jsonl", [PORT | {"target": "harbour"}]), mapped("stance"))
-    assert isinstance(found, Rejection)
-    assert (found.reason, found.detail) == ("target-not-named", "the text does not name 'harbour'")
+def test_of_a_target_that_no_sentence_names_the_whole_text_is_asked(tmp_path: Path) -> None:
+    text = "The port closed. Nobody came."
+    path = write(tmp_path / "own.jsonl", [PORT | {"text": text, "target": "harbour"}])
+    assert examples(path, mapped("stance")) == [Example(text, pair="harbour", label="favor", group="own:1")]
 
 
 def test_one_bad_example_of_a_list_does_not_cost_the_others(tmp_path: Path) -> None:
@@ -329,3 +372,15 @@ def test_examples_are_those_of_their_task_and_split(tmp_path: Path) -> None:
     assert [one.text for one in datasets.examples(tmp_path, "topic", "train")] == ["It rained.", "They won."]
     assert [one.text for one in datasets.examples(tmp_path, "claims", "train")] == ["It cost $4."]
     assert datasets.examples(tmp_path, "stance", "train") == []
+
+
+def test_the_examples_of_a_folder_are_all_those_of_each_record(tmp_path: Path) -> None:
+    text = "The port closed. Blame the port."
+    write_jsonl(
+        tmp_path / datasets.EXAMPLES,
+        [LabelledRecord("one", 1, "stance", "train", "1", text, ("against",), target="the port")],
+    )
+    assert [(one.text, one.label) for one in datasets.examples(tmp_path, "stance", "train")] == [
+        ("*The port* closed.", "against"),
+        ("Blame *the port*.", "against"),
+    ]

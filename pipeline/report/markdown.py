@@ -11,6 +11,10 @@ from pipeline.report.cells import MISSING, cell, number, table
 from pipeline.report.worked_example import worked_example
 
 MAJORITY = "majority"
+_TRAINED = (
+    "Every engine was trained on the training articles and what the configuration adds to them; every score below is of "
+    "the test articles, or of the test records of an added data set, which its heading names."
+)
 _FEW = "few cases"
 _MAX_MATRIX = 5  # labels; a larger confusion matrix is unreadable, so its confusions are listed
 _NOTES = f"""\
@@ -51,7 +55,7 @@ def evaluation_report(
 def _data(evaluation: Evaluation, configuration: str | None) -> list[str]:
     blocks = [
         "## Data",
-        "Every engine was trained on the training articles; every score below is of the test articles.",
+        _TRAINED,
         table(["Split", "Articles"], "lr", [(cell(name), str(count)) for name, count in evaluation.cases.items()]),
     ]
     if configuration is not None:

@@ -172,6 +172,23 @@ def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, 
         transformer.fit(sentences(4, 1), sentences(4, 2), LABELS, given, seed=5)
 
 
+def test_a_label_weighs_by_the_root_of_its_examples_and_its_shares_of_partial_ones() -> None:
+    known = [Example(label, label=label) for label in ("praise", "praise", "praise", "blame", "unseen", "unseen")]
+    partial = [Example("either", among=("blame", "unseen"))] * 4
+    # 3 of praise, 1 + 4/2 of blame, 2 + 4/2 of unseen; without the shares blame would be the rarest by far.
+    counts = np.array([3, 3, 4])
+    found = transformer._label_weights(known + partial, LABELS)
+    np.testing.assert_allclose(found, np.sqrt(counts.mean() / counts), rtol=1e-6)
+    alone = transformer._label_weights(known, LABELS)
+    np.testing.assert_allclose(alone, np.sqrt(2 / np.array([3, 1, 2])), rtol=1e-6)
+
+
+def test_a_label_of_which_there_is_less_than_one_example_weighs_as_if_there_were_one() -> None:
+    examples = [Example("x", label="praise")] * 4 + [Example("x", among=("blame", "praise"))]
+    counts = np.array([4.5, 1, 1])
+    np.testing.assert_allclose(transformer._label_weights(examples, LABELS), np.sqrt(counts.mean() / counts), rtol=1e-6)
+
+
 # --- the loss
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_what_cannot_be_used_is_quarantined_by_source_and_line_and_the_rest_is_u
         output,
         source(one, "claims", CLAIMS),
         source(two, "stance", ["favor"], fields=fields),
-        source(three, "topic", ["weather", "magic"]),
+        source(three, "topic", ["weather"]),
     )
     assert quarantined(output) == [
         ("one", 1, "malformed-json"),
@@ -131,6 +132,90 @@ def test_what_cannot_be_used_is_quarantined_by_source_and_line_and_the_rest_is_u
     }  # fmt: skip
 
 
+def test_a_stance_that_cannot_be_laid_on_one_sentence_is_quarantined(tmp_path: Path, output: Path) -> None:
+    text = "The port closed. Blame the port."
+    records = [
+        {"text": "The port closed.", "target": "the port", "label": "favor"},
+        {"text": text, "target": "the port", "label": "against"},
+        {"text": text, "target": "the harbour", "label": "against"},
+        {"text": "Ruiz came. Nobody else did.", "target": "Ana Ruiz", "label": "favor"},
+        {"text": "Blame the port, the port and the port.", "target": "the port", "label": "against"},
+    ]
+    path = write(tmp_path / "own.jsonl", records)
+    figures = collect(output, source(path, "stance", ["favor", "against"]))
+    assert [(one.line, one.reason, one.detail) for one in read_jsonl(output / "quarantine.jsonl", Rejection)] == [
+        (2, "several-mentions", "2 sentences name 'the port'; give start and end, or one sentence a record"),
+        (3, "target-not-named", "the text does not name 'the harbour'"),
+    ]
+    assert (figures["own.examples"], figures["own.rejected"]) == (3, 2)
+    assert [one.text for one in datasets.examples(output, "stance", "train")] == [
+        "*The port* closed.",
+        "*Ruiz* came.",
+        "Blame *the port*, the port and the port.",
+    ]
+
+
+def test_with_offsets_the_target_may_stand_in_several_sentences_or_under_another_name(
+    tmp_path: Path, output: Path
+) -> None:
+    text = "The port closed. Blame the port."
+    records = [
+        {"text": text, "target": "the port", "start": 0, "end": 8, "label": "favor"},
+        {"text": text, "target": "the port", "start": 23, "end": 31, "label": "against"},
+    ]
+    fields = {name: name for name in records[0]}
+    collect(output, source(write(tmp_path / "own.jsonl", records), "stance", ["favor", "against"], fields=fields))
+    assert quarantined(output) == []
+    assert [(one.text, one.label) for one in datasets.examples(output, "stance", "train")] == [
+        ("*The port* closed.", "favor"),
+        ("Blame *the port*.", "against"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("records", "labels", "said"),
+    [
+        ([], CLAIMS, "own.jsonl has no usable record; it is empty"),
+        (
+            [{"text": " ", "label": "none"}, {"label": "none"}, {"label": "factual"}],
+            CLAIMS,
+            "own.jsonl has no usable record: missing-field 2 times, first in line 2: no 'text'",
+        ),
+        (
+            [{"text": "Why?", "label": "No"}, {"text": "It cost $4.", "label": "Yes"}],
+            {True: "checkworthy", False: "none"},
+            (
+                "unknown-label 2 times, first in line 1: 'No' is none of true, false; in YAML, labels such as Yes "
+                "and No stand in quotes"
+            ),
+        ),
+    ],
+    ids=["empty", "fields", "labels"],
+)
+def test_a_data_set_without_any_usable_record_stops_the_stage_with_the_main_reason(
+    tmp_path: Path, output: Path, records: list[Record], labels: Any, said: str
+) -> None:
+    good = source(write(tmp_path / "good.jsonl", RECORDS), "claims", CLAIMS)
+    with pytest.raises(ConfigError) as raised:
+        collect(output, good, source(write(tmp_path / "own.jsonl", records), "claims", labels))
+    assert str(raised.value).startswith("own: ")
+    assert str(raised.value).endswith(said)
+    assert not output.exists()
+
+
+def test_a_stance_data_set_of_long_texts_without_offsets_says_what_it_needs(tmp_path: Path, output: Path) -> None:
+    record = {"text": "The port closed. Blame the port.", "target": "the port", "label": "favor"}
+    with pytest.raises(ConfigError, match=r"several-mentions 1 times, first in line 1: .*give start and end"):
+        collect(output, source(write(tmp_path / "own.jsonl", [record]), "stance", ["favor"]))
+
+
+def test_a_topic_that_the_project_does_not_have_is_refused_naming_those_it_has(tmp_path: Path, output: Path) -> None:
+    own = source(write(tmp_path / "own.jsonl", [{"text": "Rain fell.", "label": "w"}]), "topic", {"w": "wether"})
+    with pytest.raises(ConfigError, match=r"own: 'wether' is no topic of .*topics\.yaml; known: .*weather"):
+        collect(output, own)
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_what_is_scored_is_not_trained_on(tmp_path: Path, output: Path, split: str) -> None:
     shouted = RECORDS[1] | {"text": f"  {RECORDS[1]['text'].upper()}\n"}
@@ -147,6 +232,33 @@ def test_what_is_scored_is_not_trained_on(tmp_path: Path, output: Path, split: s
         "sources": 2, "examples": 4, "rejected": 1,
         "training.examples": 2, "training.rejected": 1, "held.examples": 2, "held.rejected": 0,
     }  # fmt: skip
+
+
+def test_each_text_stays_in_the_last_split_of_its_task_alone(tmp_path: Path, output: Path) -> None:
+    texts = [record["text"] for record in RECORDS]
+
+    def own(name: str, split: str, *texts: str) -> Record:
+        path = write(tmp_path / f"{name}.jsonl", [{"text": text, "label": "none"} for text in texts])
+        return source(path, "claims", CLAIMS, split=split)
+
+    topics = [{"text": text, "label": "weather"} for text in texts]
+    collect(
+        output,
+        own("train", "train", *texts, "Why?"),
+        own("dev", "dev", *texts[:2], "Who?"),
+        own("test", "test", *texts[1:], texts[1]),
+        source(write(tmp_path / "topics.jsonl", topics), "topic", ["weather"]),
+        source(write(tmp_path / "topics-dev.jsonl", topics[:1]), "topic", ["weather"], split="dev"),
+    )
+    found = [(one.input, one.line, one.detail) for one in read_jsonl(output / "quarantine.jsonl", Rejection)]
+    assert {reason for _, _, reason in quarantined(output)} == {"held-out"}
+    assert found == [
+        ("train", 1, "its text also stands in dev"),
+        ("train", 2, "its text also stands in dev and test"),
+        ("train", 3, "its text also stands in test"),
+        ("dev", 2, "its text also stands in test"),
+        ("topics", 1, "its text also stands in dev"),
+    ]
 
 
 def test_a_label_of_several_reaches_training_as_such(tmp_path: Path, output: Path) -> None:

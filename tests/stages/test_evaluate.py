@@ -90,6 +90,41 @@ def test_the_baseline_answers_the_majority_of_the_training_split(trained: Traine
     assert trained.figures["evaluate"]["claims.majority.macro_f1"] == pytest.approx(expected)
 
 
+def test_the_baseline_counts_the_examples_that_were_added_for_training(trained: Trained, tmp_path: Path) -> None:
+    name = "claims.majority.macro_f1"
+    gold = Counter(one.gold for one in cases(trained, "claims"))
+    rarest = min(gold, key=lambda label: gold[label])
+    claims = [{"text": f"Sentence {number}.", "label": rarest} for number in range(6000)]
+    topics = [{"text": f"Rain fell {number} times.", "label": "weather"} for number in range(999)]
+    stance = [{"text": f"The port {number}.", "target": "port", "label": "against"} for number in range(3000)]
+    collect(
+        tmp_path / "datasets",
+        source(write(tmp_path / "claims.jsonl", claims), "claims", [rarest]),
+        source(write(tmp_path / "topics.jsonl", topics), "topic", ["weather"]),
+        source(write(tmp_path / "stance.jsonl", stance), "stance", ["against"]),
+    )
+    figures = trained.run("evaluate", **{name: tmp_path / name for name in ("datasets", "output", "plots")})
+    for task, label in (("claims", rarest), ("topic", "weather"), ("stance", "against")):
+        answers = [one.gold for one in cases(trained, task)]
+        expected = f1_score(answers, [label] * len(answers), labels=sorted({*answers, label}), average="macro")
+        assert figures[f"{task}.majority.macro_f1"] == pytest.approx(expected)
+    assert figures[name] != pytest.approx(trained.figures["evaluate"][name])
+    assert {name: value for name, value in figures.items() if ".majority." not in name} == {
+        name: value for name, value in trained.figures["evaluate"].items() if ".majority." not in name
+    }
+
+
+def test_the_list_of_claims_has_no_calibration_for_what_is_not_listed_has_no_score(trained: Trained) -> None:
+    tasks = {one["task"]: one["model"] for one in evaluation(trained)["tasks"]}
+    for key in ("calibration_error", "coverage"):
+        assert [name for name, model in tasks.items() if model[key] is None] == ["listed claims"]
+    assert tasks["listed claims"]["covered_accuracy"] is None
+    figures = trained.figures["evaluate"]
+    assert "claims.ece" in figures
+    assert "listed_claims.macro_f1" in figures
+    assert "listed_claims.ece" not in figures
+
+
 def test_compared_engines_are_scored_on_the_same_cases(trained: Trained) -> None:
     topic = next(one for one in evaluation(trained)["tasks"] if one["task"] == "topic")
     assert [one["name"] for one in topic["compared"]] == ["embedding", "majority"]
@@ -152,7 +187,7 @@ def test_test_data_sets_are_scored_apart_and_leave_the_scores_of_the_seeds_as_th
     for name in added:
         task, _, own = name.partition(" of ")
         records = read_jsonl(tmp_path / "datasets" / datasets.EXAMPLES, datasets.LabelledRecord)
-        examples = [record.example() for record in records if record.source == own]
+        examples = [one for record in records if record.source == own for one in record.examples()]
         answers = store.load(trained.models / task).predict(examples)
         hits = [answer.label == example.label for answer, example in zip(answers, examples, strict=True)]
         assert figures[f"{task}_of_{own}.accuracy"] == pytest.approx(sum(hits) / len(hits))

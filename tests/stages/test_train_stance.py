@@ -9,6 +9,7 @@ import pytest
 from pipeline import stance
 from pipeline.article import STANCE_LABELS
 from pipeline.classifiers import store
+from pipeline.classifiers.contract import Prediction
 from pipeline.corpus import read_labelled, read_split
 from pipeline.errors import ConfigError
 from pipeline.records import tree_digest
@@ -40,6 +41,36 @@ def test_the_aggregation_travels_with_the_model_and_follows_its_sentences(traine
     whole = aggregation.predict(sentences, min_score=0.0)
     assert sum(whole.scores.values()) == pytest.approx(1)
     assert whole.score == max(whole.scores.values()) == whole.scores[whole.label]
+
+
+def answer(favor: float, against: float) -> Prediction:
+    scores: dict[str, float] = dict(zip(STANCE_LABELS, (favor, against, 1 - favor - against), strict=True))
+    label = max(scores, key=lambda name: scores[name])
+    return Prediction(label, scores[label], scores, False)
+
+
+FLAT = [(0.33 + favor / 100, 0.33 + against / 100) for favor in (-4, -2, 0, 2, 4) for against in (-3, 3)]
+SKEWED = {"favor": 60, "against": 30, "neutral": 10}
+
+
+def test_sentences_that_tell_nothing_make_no_stance_of_the_label_most_frequent_in_the_corpus() -> None:
+    """The same evidence, around the middle, for each label: only the prior could tell them apart."""
+    articles = [([answer(*FLAT[n % len(FLAT)])], label) for label, count in SKEWED.items() for n in range(count)]
+    found = stance.fit_aggregation(articles).predict([answer(0.33, 0.33)] * 3, min_score=0.5)
+    assert list(found.scores.values()) == pytest.approx([1 / 3] * 3, abs=0.01)
+    assert found.abstained
+
+
+def test_sentences_that_tell_something_make_the_stance_that_they_tell_however_rare() -> None:
+    evidence = {"favor": (0.6, 0.1), "against": (0.1, 0.6), "neutral": (0.2, 0.2)}
+    articles = [
+        ([answer(evidence[label][0] + n % 5 / 50, evidence[label][1])], label)
+        for label, count in SKEWED.items()
+        for n in range(count)
+    ]
+    aggregation = stance.fit_aggregation(articles)
+    for label, scores in evidence.items():
+        assert aggregation.predict([answer(*scores)], min_score=0.0).label == label
 
 
 def test_a_broken_targets_file_stops_the_stage_before_it_trains(trained: Trained, tmp_path: Path) -> None:
