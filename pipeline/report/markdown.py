@@ -12,8 +12,8 @@ from pipeline.report.worked_example import worked_example
 
 MAJORITY = "majority"
 _TRAINED = (
-    "Every engine was trained on the training articles and what the configuration adds to them; every score below is of "
-    "the test articles, or of the test records of an added data set, which its heading names."
+    "Every engine was trained on the training articles and what the configuration adds to them; every score below is "
+    "of the test articles, or of the test records of an added data set, which its heading names."
 )
 _FEW = "few cases"
 _MAX_MATRIX = 5  # labels; a larger confusion matrix is unreadable, so its confusions are listed
