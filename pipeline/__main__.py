@@ -191,8 +191,8 @@ def runs() -> None:
         found = tracked.find(name, outputs) if known else None
         typer.echo(f"{name:20} {found or 'cached, no run in this store'}")
     typer.echo(f"runs         mlflow ui --backend-store-uri {store.uri()}")
-    typer.echo("report       data/evaluate/report.md")
-    typer.echo("annotations  data/annotate/annotations.jsonl")
+    for what, path in (("report", "data/evaluate/report.md"), ("annotations", "data/annotate/annotations.jsonl")):
+        typer.echo(f"{what:12} {path if Path(path).is_file() else 'not written yet'}")
 
 
 @app.command()

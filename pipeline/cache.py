@@ -40,12 +40,14 @@ def fetch(url: str, sha256: str, place: Path) -> Path:
             raise DataError(
                 f"{url} has not the sha256 {sha256} any more; find the pinned version of the file"
             ) from None
-    verify(place, sha256)
+    verify(place, sha256, mend="delete it, so that it is fetched again")
     return place
 
 
-def verify(place: Path, sha256: str) -> None:
-    """Check a file's digest.
+def verify(
+    place: Path, sha256: str, *, mend: str = "if the file is right, write its digest into the configuration"
+) -> None:
+    """Check a file's digest; ``mend`` tells what to do where it is another.
 
     Raises:
         DataError: the file is missing or has another digest.
@@ -53,4 +55,4 @@ def verify(place: Path, sha256: str) -> None:
     if not place.is_file():
         raise DataError(f"no file {place}; check the path")
     if (found := file_digest(place)) != sha256:
-        raise DataError(f"{place} has sha256 {found}, the configuration says {sha256}; delete it or correct the digest")
+        raise DataError(f"{place} has sha256 {found}, the configuration says {sha256}; {mend}")

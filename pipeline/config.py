@@ -24,6 +24,16 @@ class Section(BaseModel):
 SectionType = TypeVar("SectionType", bound=Section)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        if twice := [key for number, key in enumerate(keys) if key in keys[:number]]:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> Any:
     """Return the content of a YAML file.
 
@@ -31,7 +41,7 @@ def read_yaml(path: Path) -> Any:
         ConfigError: the file is missing, unreadable or no YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
     except FileNotFoundError:
         raise ConfigError(f"no file {path}; name an existing one") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -61,7 +71,8 @@ def section(content: Mapping[str, Any], name: str, model: type[SectionType], *, 
     Raises:
         ConfigError: a key is unknown or a value has the wrong type; every fault is named.
     """
-    return parse(model, content.get(name) or {}, where=f"{source}: {name}")
+    given = content.get(name)
+    return parse(model, {} if given is None else given, where=f"{source}: {name}")
 
 
 def parse(model: type[SectionType], values: Any, *, where: str) -> SectionType:

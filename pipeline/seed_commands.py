@@ -109,7 +109,7 @@ def join(
     if unknown := [file for file in files if file.stem not in corpus]:
         raise ConfigError(f"{unknown[0]} is named after no article under {articles}; rename it")
     if settled := [file for file in files if (second / file.name).exists()]:
-        raise ConfigError(f"{second / settled[0].name} is there already, with final labels; remove it to join again")
+        raise ConfigError(f"{second / settled[0].name} is there already; remove it to join again")
     joined = [agreement.join(corpus[file.stem], file) for file in files]
     for decisions in joined:
         agreement.write(second, decisions)

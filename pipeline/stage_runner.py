@@ -148,5 +148,9 @@ def _write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
 
 
 def _summary(metrics: Mapping[str, float]) -> str:
-    shown = [f"{name} {value:.4g}" for name, value in metrics.items() if not name.count(".") > 1]
-    return ", ".join(shown[:8])
+    shown = [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value:,}"
+        for name, value in metrics.items()
+        if not name.count(".") > 1
+    ]
+    return ", ".join(shown[:8]) + (", …" if len(shown) > 8 else "")

@@ -108,3 +108,12 @@ def test_a_missing_file_or_one_that_is_no_text_is_named(tmp_path: Path) -> None:
         config.read_yaml(tmp_path / "x.yaml")
     with pytest.raises(ConfigError, match="cannot read"):
         config.read_yaml(tmp_path)
+
+
+def test_a_key_given_twice_is_refused_and_merged_keys_may_be_overridden(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text("clean: {}\nsplit:\n  salt: a\n  salt: b\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"twice\.yaml.*'salt' is given twice"):
+        config.load(path, ["clean", "split"])
+    path.write_text("clean: &base {salt: a}\nsplit: {<<: *base, salt: b}\n", encoding="utf-8")
+    assert config.load(path, ["clean", "split"]) == {"clean": {"salt": "a"}, "split": {"salt": "b"}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,11 @@ from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
     PreTrainedTokenizerBase,
+    PrinterCallback,
     Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
     set_seed,
 )
@@ -33,6 +38,7 @@ from pipeline.config import Section
 from pipeline.progress import interactive
 
 WEIGHTS = "model.safetensors"
+_LOG = logging.getLogger("newsfacts")
 
 
 class Config(Section):
@@ -62,6 +68,20 @@ class Config(Section):
     """Epochs without a better dev macro-F1 before training stops."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of training; auto takes bf16 autocast where the CPU has it."""
+
+
+class _LogEpochs(TrainerCallback):
+    """A plain line for each epoch."""
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002  # the Trainer gives it
+        **given: Any,
+    ) -> None:
+        score = given["metrics"]["eval_macro_f1"]
+        _LOG.info("epoch %d of %d: dev macro-F1 %.4f", round(state.epoch or 0), args.num_train_epochs, score)
 
 
 class _Network(nn.Module):
@@ -193,9 +213,10 @@ def fit(
             eval_dataset=datasets[1],
             data_collator=lambda rows: _collate(rows, tokenizer),
             compute_metrics=_macro_f1,
-            callbacks=[EarlyStoppingCallback(early_stopping_patience=config.patience)],
+            callbacks=[EarlyStoppingCallback(early_stopping_patience=config.patience), _LogEpochs()],
             optimizers=(_optimizer(network, config), None),
         )
+        trainer.remove_callback(PrinterCallback)  # it prints raw dictionaries
         trainer.train()
         # Takes training's autocast off again: calibration sees the precision that inference will have.
         trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
