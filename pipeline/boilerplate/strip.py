@@ -52,7 +52,11 @@ class Stripped:
 _CORRECTION = re.compile(r"(?:correction|corrections|clarification|editor.s note|an earlier version)\b", re.IGNORECASE)
 
 
-_SENTENCE = re.compile(r"[.!?…:][\"”’)\]]*$|^[A-Z]{2,}[A-Z .]*: ")
+_SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$|^[A-Z]{2,}[A-Z .]*: ")
+# Items of a list and introductions to what follows, as long as a sentence: to the line classifier they look like links
+# and captions, and taking a programme's points out of a report is worse than leaving a link.
+_LIST_ITEM = re.compile(r"[*•‣▪◦–-] *\S+(?: +\S+){9}")
+_INTRODUCTION = re.compile(r"(?:\S+ +){7,}\S+:$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,9 @@ def _learned_cuts(
     starts = [line.start for line in lines]
     touched = {bisect_right(starts, cut.start) - 1 for cut in taken}
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
-        if index in touched or (index == 0 and opens_with_headline) or _CORRECTION.match(line.text):
+        if index in touched or (index == 0 and opens_with_headline):
+            continue
+        if any(kept.match(line.text) for kept in (_CORRECTION, _LIST_ITEM, _INTRODUCTION)):
             continue
         removable = {label: score for label, score in prediction.scores.items() if label not in KEPT_ROLES}
         score = sum(removable.values())

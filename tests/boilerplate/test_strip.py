@@ -152,6 +152,20 @@ def test_the_line_classifier_never_takes_a_correction(lexicon: Lexicon, opening:
     assert stripped(raw, lexicon, [0.1, 0.99]).body.text == raw
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "* FIRST, the council will put the harbour's accounts on its own site every month",
+        "• Second, no member may sit on the board of a firm that builds for the town;",
+        "In a letter to the paper on Monday evening, the mayor explained the change:",
+    ],
+)
+def test_long_list_items_and_introductions_are_left_to_the_rules(lexicon: Lexicon, line: str) -> None:
+    assert stripped(f"{BODY}\n{line}", lexicon, [0.1, 0.99]).body.text == f"{BODY}\n{line}"
+    short = f"{line.split()[0]} {line.split()[1]}"
+    assert stripped(f"{BODY}\n{short}", lexicon, [0.1, 0.99]).body.text == BODY
+
+
 def test_the_probabilities_of_all_removed_roles_count_together(lexicon: Lexicon) -> None:
     cleaned = clean(f"{BODY}\nShare or follow")
     kept = Prediction("body", 0.9, {"body": 0.9, "promo": 0.1}, False)
