@@ -11,7 +11,10 @@ from pipeline.classifiers.contract import Example, candidates
 
 LABELS = ("a", "b", "c")
 examples = st.builds(
-    Example, st.text(max_size=3), label=st.none() | st.sampled_from(LABELS), among=st.sets(st.sampled_from(LABELS))
+    Example,
+    st.text(max_size=3),
+    label=st.none() | st.sampled_from(LABELS),
+    among=st.sets(st.sampled_from(LABELS), min_size=1),
 )
 
 
@@ -31,3 +34,8 @@ def test_a_known_label_is_the_only_candidate_and_else_all_that_it_may_be(
 def test_a_label_that_the_task_does_not_have_is_no_candidate(example: Example) -> None:
     with pytest.raises(KeyError, match="d"):
         candidates([example], LABELS)
+
+
+def test_an_example_without_any_label_is_a_fault_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="without any label: 'x'"):
+        candidates([Example("x")], LABELS)
