@@ -27,7 +27,7 @@ Also read | Ferry fares to rise in May
 
 Residents said that Larkfield Council had ignored their letters for three years, and called the closure a disgrace.
 
-📣 The Larkfield News is now on Telegram. Click here to join our channel
+📣 The Larkfield News has a Telegram channel: tap to join it
 """
 NATO = (
     "Nato agreed on Tuesday to send 300 engineers to the region. The alliance has kept its word, the minister said, "
@@ -168,7 +168,7 @@ def test_no_article_gives_no_annotation(annotator: Annotator) -> None:
 def test_promo_share_line_and_teaser_go_and_the_news_stays(annotator: Annotator) -> None:
     (found,) = annotator.annotate([article(1, COUNCIL, headline=True)])
     gone = "\n".join(one.text for one in found.removed)
-    for part in ("Share this article", "Also read |", "is now on Telegram"):
+    for part in ("Share this article", "Also read |", "has a Telegram channel"):
         assert part in gone
         assert part not in found.text
     assert "\n\n\n" not in found.text
