@@ -49,7 +49,8 @@ def lines(text: str) -> list[Line]:
 def _decode(segment: str) -> str:
     if segment[0] != "&":
         return ftfy.fix_encoding(segment) if is_bad(segment) else segment
-    decoded = segment
+    # Only the innermost entity counts; unescaping ``&amp;amp;…`` layer by layer takes the square of its length.
+    decoded = f"&{segment[1:-1].rpartition(';')[2]};"
     while (unescaped := html.unescape(decoded)) != decoded:
         decoded = unescaped
     return decoded

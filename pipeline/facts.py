@@ -16,7 +16,9 @@ _CUE = rf"(?P<cue>{'|'.join(_CUES)})"
 # The stop of a title or an initial ends no source: “…,” said Dr. Lopez.
 _DOT = r"(?:(?<=\b[A-Z])|(?<=\b(?:Dr|Mr|Ms|St))|(?<=\b(?:Mrs|Sen|Rep|Gov|Gen|Sgt|Col)))\.(?= )"
 _SOURCE = rf"(?P<source>[^\s,.;:“”\"()—–](?:[^,.;:“”\"()—–]|{_DOT}){{0,79}}?)"
-_QUOTE = re.compile(r"[“\"][^“”\"]+[”\"]?|[^“”\"]+[”\"]")
+# A quotation that began in another sentence is looked for where a run of other characters begins, not at each of them:
+# that would read a run of n characters n times.
+_QUOTE = re.compile(r"[“\"][^“”\"]+[”\"]?|(?<![^“”\"])[^“”\"]+[”\"]")
 _END = rf"[,;:—–]|(?!{_DOT})\.|\s(?:in|on|at|after|during|as|when|of the|by|to)\s"
 # Punctuation parts what someone says from the words about it: a “disaster” and said no more.
 _CLOSED = re.compile(r"[,.!?…—–-][”\"]?$")

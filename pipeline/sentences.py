@@ -7,16 +7,18 @@ from collections.abc import Iterator
 
 import sentencex
 
+_MAX_PART = 20_000  # characters given to sentencex at once: the time that it takes grows with their square
+_TAIL = 12  # characters, more than an abbreviation and what must stand before it
 _QUOTES = re.compile('["“”„«»]')
 # A stop after these, before the next token, ends no sentence; sentencex does not know them all.
 _OPEN_ABBREVIATION = re.compile(
-    r"(?:\b(?:vs|v|Nos?|Nr|approx|St|Sen|Rep|Gov|Sgt|Lt|Col|Capt|Cmdr|Maj)|(?<![\w.])[A-Z]|^\d{1,3})\.\s*$"
+    r"(?:\b(?:vs|v|Nos?|Nr|approx|St|Sen|Rep|Gov|Sgt|Lt|Col|Capt|Cmdr|Maj)|(?<![\w.])[A-Z]|^\d{1,3})\.$"
 )
 # “Stop!” she said. “Who?” asked Maria. – a quotation's mark does not end the sentence that reports it.
 _REPORTED = re.compile(
     r"\s*(?:[a-z]|(?:[A-Z][\w’'.-]+ ){1,4}(?:said|says|asked|asks|added|told|wrote|replied|shouted|cried|recalled)\b)"
 )
-_MARKED = re.compile(r"[?!…][\"”»]\s*$")
+_MARKED = re.compile(r"[?!…][\"”»]$")
 # sentencex takes these words for abbreviations, which they are not before a capital.
 _CLOSED = re.compile(r"\b(?:me|no|May|ill)\.[\"”»]?\s+(?=[\"“„«]?[A-Z])")
 
@@ -29,12 +31,16 @@ def split(line: str, *, start: int = 0, language: str = "en") -> Iterator[tuple[
     opened = 0
     ends = _ends(line, language)
     for number, end in enumerate(ends):
-        piece = line[opened:end]
+        finish = end
+        while finish > opened and line[finish - 1].isspace():
+            finish -= 1
+        tail = line[max(opened, finish - _TAIL) : finish]
         last = number == len(ends) - 1
-        if not last and (_OPEN_ABBREVIATION.search(piece) or (_MARKED.search(piece) and _REPORTED.match(line, end))):
+        if not last and (_OPEN_ABBREVIATION.search(tail) or (_MARKED.search(tail) and _REPORTED.match(line, end))):
             continue
-        begin = opened + len(piece) - len(piece.lstrip())
-        finish = opened + len(piece.rstrip())
+        begin = opened
+        while begin < finish and line[begin].isspace():
+            begin += 1
         if begin < finish:
             yield start + begin, start + finish
         opened = end
@@ -46,7 +52,7 @@ def _ends(line: str, language: str) -> list[int]:
     bare = "".join(line[place] for place in places)
     ends = {found.end() for found in _CLOSED.finditer(line)}
     position = 0
-    for piece in sentencex.segment(language, bare):
+    for piece in _pieces(bare, language):
         position += len(piece.rstrip())
         if position:
             end = places[position - 1] + 1
@@ -55,3 +61,19 @@ def _ends(line: str, language: str) -> list[int]:
             ends.add(end)
         position += len(piece) - len(piece.rstrip())
     return sorted(ends | {len(line)})
+
+
+def _pieces(text: str, language: str) -> Iterator[str]:
+    """Yield what sentencex makes of a text; one of enormous length part by part, each from the last sentence's end.
+
+    Where a part has no end, no sentence is that long: it ends at its last blank.
+    """
+    position = 0
+    while len(text) - position > _MAX_PART:
+        part = text[position : position + _MAX_PART]
+        whole = sentencex.segment(language, part)[:-1]
+        if not any(piece.strip() for piece in whole):
+            whole = [part[: part.rfind(" ") + 1] or part]
+        yield from whole
+        position += sum(map(len, whole))
+    yield from sentencex.segment(language, text[position:])

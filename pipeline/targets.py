@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -189,12 +190,9 @@ def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int =
     for sentence in sentences:
         seen: set[str] = set()
         for match in _ENTITY.finditer(sentence):
-            name = _TITLES.sub("", match.group()).removesuffix("'s").removesuffix("’s")
-            while (first := name.partition(" ")[0]) in _NOT_ENTITIES:
-                name = name.partition(" ")[2]
-                if not name:
-                    break
-            if not name or first in _NOT_ENTITIES or len(name) < 2:
+            words = _TITLES.sub("", match.group()).removesuffix("'s").removesuffix("’s").split(" ")
+            name = " ".join(itertools.dropwhile(_NOT_ENTITIES.__contains__, words))
+            if len(name) < 2:
                 continue
             seen.add(name)
             if match.start() > 1:
@@ -202,9 +200,16 @@ def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int =
         counts.update(seen)
     full = {name for name in counts if name in inner}
     merged: dict[str, set[str]] = {}
+    sizes = {len(name.split()) for name in full}
+    owners: dict[str, str] = {}  # of each name that a longer one ends with
     totals: Counter[str] = Counter()
     for name in sorted(full, key=lambda name: (-len(name.split()), -counts[name], name)):
-        owner = next((longer for longer in merged if longer != name and longer.endswith(f" {name}")), name)
+        owner = owners.get(name, name)
+        if owner == name:
+            words = name.split()
+            for size in sizes:
+                if size < len(words):
+                    owners.setdefault(" ".join(words[-size:]), name)
         merged.setdefault(owner, set()).add(name)
         totals[owner] += counts[name]
     ranked = sorted(totals, key=lambda name: (-totals[name], name))

@@ -145,3 +145,8 @@ def test_lines_hold_every_character_but_the_line_breaks(raw: str) -> None:
     found = lines(text)
     assert all(line.text == text[line.start : line.end] and line.text.strip() for line in found)
     assert "".join(line.text for line in found) == text.replace("\n", "")
+
+
+@pytest.mark.usefixtures("patience")
+def test_an_entity_encoded_time_and_again_is_decoded_at_once() -> None:
+    assert clean("&" + "amp;" * 400_000 + "lt;").text == "<"

@@ -70,3 +70,10 @@ def test_facts_carry_the_named_targets_and_leave_open_what_was_not_looked_for() 
         attribution=Attribution("Lopez", "said", "direct"), quantities=None, dates=None, targets=("NATO", "Lopez")
     )
     assert facts("It rained.", []) == Facts()
+
+
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize("text", ["a", "word and other ", "Word ", "1", ". ", "Dr. ", "“", '"', ", ", "X said, "])
+def test_a_line_of_any_length_is_answered_at_once(text: str) -> None:
+    for line in (text * 100_000, text * 100_000 + "“", f"“We won,” {text * 100_000}"):
+        direct_attribution(line)

@@ -6,9 +6,8 @@ import gzip
 import io
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -315,20 +314,6 @@ def test_a_line_far_over_the_limit_is_never_held() -> None:
     found = list(rows.numbered_lines(stream, 100))
     assert found == [(1, b"short\n"), (2, None), (3, b"y" * 100 + b"\n"), (4, b"end")]
     assert Watched.longest <= 101
-
-
-@pytest.fixture
-def patience() -> Iterator[None]:
-    """Give up on what takes half a minute: these tests take milliseconds, or hours when a scan is quadratic."""
-
-    def give_up(signal_number: int, frame: object) -> None:
-        pytest.fail("half a minute has passed")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(30)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.usefixtures("patience")

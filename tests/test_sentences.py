@@ -70,3 +70,28 @@ def test_splitting_loses_nothing_but_blanks(text: str, language: str) -> None:
 @given(texts, st.integers(0, 1000))
 def test_offsets_count_from_the_start_of_the_line(text: str, start: int) -> None:
     assert list(split(text, start=start)) == [(start + begin, start + end) for begin, end in split(text)]
+
+
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize(
+    "text", ["a", "word ", "Abc `x` ", "He `x` left. ", "“Stop!” she said ", "vs. Abc ", "“", "1. "]
+)
+def test_a_line_of_any_length_is_split_without_loss(text: str) -> None:
+    line = text * 60_000
+    position = 0
+    for start, end in split(line):
+        assert position <= start < end
+        assert not line[position:start].strip()
+        position = end
+    assert not line[position:].strip()
+
+
+def test_an_enormous_line_is_split_where_a_short_one_is() -> None:
+    line = "He met Mr. Smith. “Who?” asked Maria. They left (in haste). "
+    assert sentences(line * 2000) == sentences(line) * 2000
+
+
+def test_what_goes_on_for_tens_of_thousands_of_characters_without_a_stop_is_cut_between_words() -> None:
+    found = sentences("word " * 10_000)
+    assert len(found) > 1
+    assert {word for one in found for word in one.split()} == {"word"}

@@ -140,3 +140,11 @@ def test_at_most_as_many_entities_as_asked_for_are_returned() -> None:
 def test_a_guessed_entity_can_be_found_again_where_it_was_named(sentences: list[str]) -> None:
     for target in named_entities(sentences, limit=5, min_sentences=1):
         assert any(target.name in sentence for sentence in sentences)
+
+
+@pytest.mark.usefixtures("patience")
+def test_many_thousand_names_are_ranked_at_once() -> None:
+    names = [f"Ada X{number:b}".replace("0", "a").replace("1", "b") for number in range(30_000)]
+    sentences = [f"with {name} and {name.partition(' ')[2]}" for name in names] + ["with Ada Xb", "from Xb"]
+    assert named_entities(sentences, limit=1) == (Target("Ada Xb", ("Xb",)),)
+    assert named_entities(["The " * 100_000 + "Xb"] * 2, limit=1) == ()
