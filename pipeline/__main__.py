@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from pipeline.stages.annotate import Config as AnnotateConfig
 
 DONE, BEYOND_CEILING, WRONG_CALL, UNUSABLE = 0, 1, 2, 3
+INTERRUPTED = 130  # as a shell counts: 128 and the number of SIGINT
 _LOG = logging.getLogger("newsfacts")
+Arguments = ParamSpec("Arguments")
 
 app = typer.Typer(
     name="newsfacts",
@@ -39,6 +42,21 @@ ConfigOption = Annotated[
 TaskArgument = Annotated[str, typer.Argument(metavar="topic|stance|claims", help="The task.")]
 
 
+def _interruptible(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Let a command that the user stops say what has become of its output; every output is written whole or not."""
+
+    @functools.wraps(command)
+    def told(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            output = kwargs.get("output")
+            typer.echo(f"newsfacts: interrupted{f'; nothing was written to {output}' if output else ''}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+    return told
+
+
 @app.callback(invoke_without_command=True)
 def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
@@ -47,6 +65,7 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command()
+@_interruptible
 def annotate(
     inputs: Annotated[
         list[str],
@@ -86,6 +105,7 @@ def annotate(
 
 
 @app.command()
+@_interruptible
 def predict(
     task: TaskArgument,
     source: Annotated[str, typer.Argument(metavar="INPUT.jsonl", help="JSON lines, or - for standard input.")],
@@ -94,8 +114,9 @@ def predict(
     config: ConfigOption = None,
 ) -> None:
     """Predict one task for JSON lines; unusable lines go to the output's .rejected.jsonl."""
-    from pipeline import labelling
+    from pipeline import labelling, writing
 
+    writing.require_replaceable(output)
     if not output.name.endswith(".jsonl"):
         raise ConfigError(f"output {output} does not end in .jsonl, the only form that predictions have")
     _refuse_to_overwrite([source], output, labelling.rejected_path(output))
@@ -111,6 +132,7 @@ def predict(
 
 
 @app.command()
+@_interruptible
 def evaluate(
     task: TaskArgument,
     gold: Annotated[str, typer.Argument(metavar="GOLD", help="JSON lines as for predict, with a 'label' on each.")],
@@ -133,6 +155,7 @@ def evaluate(
 
 
 @app.command()
+@_interruptible
 def show(
     article: Annotated[str, typer.Argument(metavar="ARTICLE", help="One .txt or .html file.")],
     output: Annotated[Path, typer.Option("--output", help="The page to write.")],
@@ -140,10 +163,13 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Annotate one article and write it as a page to look at."""
-    from pipeline import reading
+    from pipeline import reading, rows, writing
     from pipeline.article import Rejection
     from pipeline.report.page import article_page
 
+    writing.require_replaceable(output)
+    if not Path(article).is_file() or rows.ending(article, reading.ENDINGS) not in reading.DOCUMENTS:
+        raise ConfigError(f"{article} is no single article; name one existing {', '.join(reading.DOCUMENTS)} file")
     settings = _annotate_config(config)
     _refuse_to_overwrite([article], output)
     found = next(iter(reading.read([article], settings.reading)), None)
@@ -160,6 +186,7 @@ def show(
 
 
 @app.command()
+@_interruptible
 def report(
     evaluated: Annotated[Path, typer.Option(help="Folder of the evaluate stage.")] = Path("data/evaluate"),
     annotated: Annotated[Path, typer.Option(help="Folder of the annotate stage.")] = Path("data/annotate"),
@@ -273,6 +300,9 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(error, UNUSABLE)
     except NewsfactsError as error:
         _fail(error, WRONG_CALL)
+    except KeyboardInterrupt:
+        typer.echo("newsfacts: interrupted", err=True)
+        sys.exit(INTERRUPTED)
 
 
 def _is_stage(arguments: list[str]) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -18,7 +18,6 @@ from pipeline.annotator import Annotator
 from pipeline.article import Article, Provenance
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.config import Section
-from pipeline.errors import OutputError
 from pipeline.progress import progress
 from pipeline.reading import Config as ReadingConfig
 from pipeline.records import to_json
@@ -84,7 +83,12 @@ def annotate_files(
     identities: Counter[str] = Counter()
     annotated = warnings = 0
     items = itertools.islice(reading.read(inputs, config.reading), limit)
-    with writing.open_output(output) as writer, _rejections(rejected_path(output)) as quarantine:
+    # The three appear together or not at all: what can fail, does so before the first of them gets its name.
+    with (
+        writing.whole_file(rejected_path(output)) as quarantine,
+        writing.whole_file(summary_path(output)) as counted,
+        writing.open_output(output) as writer,
+    ):
         for batch in _batches(progress(items, label="annotate", unit="articles"), config.batch_articles):
             articles: list[Article] = []
             for item in batch:
@@ -98,21 +102,20 @@ def annotate_files(
             annotated += len(annotations)
             warnings += sum(len(annotation.warnings) for annotation in annotations)
             identities.update(article.id for article in articles)
-    seconds = time.monotonic() - started
-    summary = Summary(
-        read=annotated + rejected.total(),
-        annotated=annotated,
-        rejected=dict(sorted(rejected.items())),
-        repeated_ids=sum(count > 1 for count in identities.values()),
-        warnings=warnings,
-        seconds=round(seconds, 3),
-        articles_per_second=round(annotated / seconds, 2),
-        provenance=annotator.provenance,
-    )
-    try:
-        summary_path(output).write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {summary_path(output)}: {error.strerror}; free the place") from None
+        seconds = time.monotonic() - started
+        summary = Summary(
+            read=annotated + rejected.total(),
+            annotated=annotated,
+            rejected=dict(sorted(rejected.items())),
+            repeated_ids=sum(count > 1 for count in identities.values()),
+            warnings=warnings,
+            seconds=round(seconds, 3),
+            articles_per_second=round(annotated / seconds, 2),
+            provenance=annotator.provenance,
+        )
+        counted.write(json.dumps(asdict(summary), indent=2).encode() + b"\n")
+        quarantine.flush()
+        counted.flush()
     return summary
 
 
@@ -120,10 +123,3 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(itertools.islice(iterator, size)):
         yield batch
-
-
-def _rejections(path: Path) -> IO[bytes]:
-    try:
-        return path.open("wb")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; free the place or name another") from None

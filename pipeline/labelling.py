@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import zlib
 from collections import Counter
@@ -20,6 +19,7 @@ from pipeline.errors import ConfigError, InputError, OutputError
 from pipeline.predicting import Predictor
 from pipeline.progress import progress
 from pipeline.records import to_json
+from pipeline.writing import whole_file
 
 BATCH = 256  # records whose texts are batched together
 
@@ -40,35 +40,31 @@ def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[in
     predictor = Predictor(model, task)
     count = 0
     rejected: Counter[str] = Counter()
-    part = output.with_name(f".{output.name}.part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream, rejected_path(output).open("wb") as quarantine:
-            for batch in _batches(source, predictor):
-                usable = [(identity, examples) for identity, examples in batch if not isinstance(examples, Rejection)]
-                for _, item in batch:
-                    if isinstance(item, Rejection):
-                        rejected[item.reason] += 1
-                        quarantine.write(to_json(item) + b"\n")
-                found = predictor.predict([examples for _, examples in usable])
-                for (identity, _), prediction in zip(usable, found, strict=True):
-                    scores = {label: round(score, 4) for label, score in prediction.scores.items()}
-                    line = {
-                        "id": identity,
-                        "label": prediction.label,
-                        "score": round(prediction.score, 4),
-                        "scores": scores,
-                        "abstained": prediction.abstained,
-                    }
-                    # An id may hold half a surrogate, which no encoding can write.
-                    stream.write(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n")
-                    count += 1
-        part.replace(output)
     except OSError as error:
         raise OutputError(f"cannot write {output}: {error.strerror}; choose another place") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with whole_file(rejected_path(output)) as quarantine, whole_file(output) as stream:
+        for batch in _batches(source, predictor):
+            usable = [(identity, examples) for identity, examples in batch if not isinstance(examples, Rejection)]
+            for _, item in batch:
+                if isinstance(item, Rejection):
+                    rejected[item.reason] += 1
+                    quarantine.write(to_json(item) + b"\n")
+            found = predictor.predict([examples for _, examples in usable])
+            for (identity, _), prediction in zip(usable, found, strict=True):
+                scores = {label: round(score, 4) for label, score in prediction.scores.items()}
+                line = {
+                    "id": identity,
+                    "label": prediction.label,
+                    "score": round(prediction.score, 4),
+                    "scores": scores,
+                    "abstained": prediction.abstained,
+                }
+                # An id may hold half a surrogate, which no encoding can write.
+                stream.write(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n")
+                count += 1
+        quarantine.flush()  # what can fail, does so before the first of the two gets its name
     return count, rejected
 
 

@@ -21,7 +21,8 @@ from pipeline.decoding import decode
 from pipeline.errors import ConfigError, InputError
 from pipeline.extraction import extract
 
-ENDINGS = (".txt", ".html", ".htm", *rows.ENDINGS)
+DOCUMENTS = (".txt", ".html", ".htm")  # a file of these is one article
+ENDINGS = (*DOCUMENTS, *rows.ENDINGS)
 FIELDS = ("id", "title", "source", "published", "url")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -153,8 +154,9 @@ def check(output: Path) -> None:
 
     Raises:
         ConfigError: the ending is unknown, or a folder that is not ours stands there.
-        OutputError: the parent folder is missing or closed.
+        OutputError: the parent folder is missing or closed, or a device or pipe stands there.
     """
+    require_replaceable(output)
     name = output.name.lower()
     if output.is_dir() and any(not child.name.startswith("part-") for child in output.iterdir()):
         raise ConfigError(f"output {output} is a folder with other files in it; name another")
@@ -174,6 +176,37 @@ def check(output: Path) -> None:
         ) from None
     if not os.access(output.parent, os.W_OK):
         raise OutputError(f"no permission to write in {output.parent}; choose another folder")
+
+
+def require_replaceable(output: Path) -> None:
+    """Refuse an output that is neither file nor folder: it cannot be replaced by a whole one.
+
+    Raises:
+        OutputError: a device, pipe or socket stands there.
+    """
+    if output.exists() and not output.is_file() and not output.is_dir():
+        raise OutputError(f"output {output} is a device or pipe, not a file; name a file")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name, whole, when the block ends well; otherwise what was there stays.
+
+    Raises:
+        OutputError: the disk is full or the place cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; free the place or name another") from error
+    finally:
+        with suppress(OSError):  # the place may be closed, which has been told
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

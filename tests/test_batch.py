@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.annotator import Annotator
+from pipeline.article import Annotation, Article
 from tests.calls import Outcome, newsfacts
 
 NEWS = (
@@ -274,3 +278,71 @@ def test_a_file_without_any_record_is_rejected_and_leaves_an_empty_output(light_
         assert summary(tmp_path / name)["rejected"] == {"empty": 1}
     assert read_jsonl(tmp_path / "out.jsonl") == []
     assert pq.read_table(tmp_path / "out.parquet").num_rows == pq.read_table(tmp_path / "out").num_rows == 0
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, batch: int, error: BaseException) -> None:
+    """Let annotation fail at a batch, counted from 1, as Ctrl-C or a full disk would."""
+    annotate_all = Annotator.annotate
+    calls: list[int] = []
+
+    def fail(self: Annotator, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
+        calls.append(len(articles))
+        if len(calls) == batch:
+            raise error
+        return annotate_all(self, articles, keep_raw=keep_raw)
+
+    monkeypatch.setattr(Annotator, "annotate", fail)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet", "out"])
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; nothing was written to "),
+        (OSError(errno.ENOSPC, "No space left on device"), 3, "No space left on device"),
+    ],
+)
+def test_a_run_that_is_cut_off_leaves_output_rejected_file_and_summary_of_the_run_before(
+    light_models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", [*records(range(40)), "{"])
+    folder = tmp_path / "results"
+    assert annotate(light_models, folder / name, source).code == 0
+    before = contents(folder)
+    write_jsonl(source, ["{", "[]", *records(range(80))])
+    stop_at(monkeypatch, 2, error)
+    outcome = annotate(light_models, folder / name, source)
+    assert outcome.code == code
+    assert said in outcome.err
+    assert str(folder / name) in outcome.err
+    assert contents(folder) == before
+
+
+def test_a_first_run_that_is_cut_off_leaves_nothing(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", ["{", *records(range(3))])
+    stop_at(monkeypatch, 1, KeyboardInterrupt())
+    assert annotate(light_models, tmp_path / "results" / "out.jsonl", source).code == 130
+    assert contents(tmp_path / "results") == {}
+
+
+def test_a_rejected_file_or_summary_that_cannot_be_written_leaves_no_output(light_models: Path, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records(range(1)))
+    for name in ("rejected.jsonl", "summary.json"):
+        output = tmp_path / name / "out.jsonl"
+        (tmp_path / name / f"out.jsonl.{name}").mkdir(parents=True)
+        outcome = annotate(light_models, output, source)
+        assert outcome.code == 3
+        assert f"out.jsonl.{name}" in outcome.err
+        assert contents(tmp_path / name) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from pipeline.article import CLAIM_LABELS, STANCE_LABELS
+from pipeline.predicting import Predictor
 from pipeline.records import file_digest
 from tests.calls import Outcome, newsfacts
 from tests.dvc_deps import ROOT
@@ -464,6 +466,16 @@ def test_show_says_why_an_article_cannot_be_shown(light_models: Path, tmp_path: 
     assert not (tmp_path / "page.html").exists()
 
 
+def test_show_refuses_all_but_one_single_article(light_models: Path, tmp_path: Path) -> None:
+    lines = write(tmp_path / "many.jsonl", [{"text": SENTENCE}, {"text": SENTENCE}])
+    write(tmp_path / "folder.txt", [SENTENCE]).rename(tmp_path / "a.txt")
+    for source in (lines, tmp_path, tmp_path / "*.txt", "-", tmp_path / "nowhere.txt"):
+        outcome = newsfacts("show", source, "--output", tmp_path / "page.html", "--models", light_models)
+        assert outcome.code == 2
+        assert f"{source} is no single article; name one existing .txt, .html, .htm file" in outcome.err
+    assert not (tmp_path / "page.html").exists()
+
+
 # --- doctor
 
 
@@ -713,6 +725,38 @@ def test_an_output_that_cannot_be_written_is_named(
     assert outcome.code == 3
     assert str(tmp_path / "file") in outcome.err
     assert (tmp_path / "file").read_bytes() == b""
+
+
+@pytest.mark.parametrize("command", ["annotate", "predict", "show"])
+def test_a_device_or_pipe_is_no_output(light_models: Path, source: Path, tmp_path: Path, command: str) -> None:
+    article = tmp_path / "article.txt"
+    article.write_text(SENTENCE, encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    given = {"annotate": (source,), "predict": ("claims", source), "show": (article,)}[command]
+    for output in (Path("/dev/full"), tmp_path / "pipe.jsonl"):
+        outcome = newsfacts(command, *given, "--output", output, "--models", light_models)
+        assert outcome.code == 3
+        assert f"output {output} is a device or pipe" in outcome.err
+
+
+def test_a_prediction_that_is_cut_off_leaves_what_was_there(
+    light_models: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(source, ["{", *[{"text": SENTENCE}] * 9])
+    folder = tmp_path / "results"
+    call = ("predict", "claims", source, "--output", folder / "out.jsonl", "--models", light_models)
+    assert newsfacts(*call).code == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write(source, ["{", "[]", {"text": SENTENCE}])
+
+    def interrupt(self: object, groups: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Predictor, "predict", interrupt)
+    outcome = newsfacts(*call)
+    assert outcome.code == 130
+    assert f"interrupted; nothing was written to {folder / 'out.jsonl'}" in outcome.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_an_output_of_unknown_ending_or_in_a_folder_of_others_is_refused(
