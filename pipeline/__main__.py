@@ -87,7 +87,8 @@ def annotate(
         raise ConfigError(f"unknown runtime {runtime!r}; known: auto, torch")
     settings = _annotate_config(config)
     writing.check(output)
-    _refuse_to_overwrite(reading.expand(inputs), output, batch.rejected_path(output), batch.summary_path(output))
+    files = [found for found in reading.expand(inputs) if isinstance(found, str)]
+    _refuse_to_overwrite(files, output, batch.rejected_path(output), batch.summary_path(output))
     summary = batch.annotate_files(
         inputs, output, _annotator(models, settings), settings, limit=limit, keep_raw=keep_raw
     )

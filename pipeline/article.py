@@ -35,6 +35,7 @@ class Article:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     opens_with_headline: bool = False
     extraction: Mapping[str, str] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

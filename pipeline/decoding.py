@@ -18,8 +18,8 @@ _LEGACY = [
 ]  # fmt: skip
 
 
-def decode(content: bytes) -> str:
-    """Return bytes as text; a byte-order mark stays in it.
+def decode(content: bytes) -> tuple[str, str | None]:
+    """Return bytes as text, in which a byte-order mark stays, and the encoding if it had to be guessed.
 
     Raises:
         InputError: the bytes are binary, cut off, or in no encoding that can be told.
@@ -27,13 +27,13 @@ def decode(content: bytes) -> str:
     for bom, encoding in _BOMS:
         if content.startswith(bom):
             try:
-                return content.decode(encoding)
+                return content.decode(encoding), None
             except UnicodeDecodeError as error:
                 raise InputError("undecodable", f"{error.reason} at byte {error.start}") from None
     if b"\0" in content:
         raise InputError("binary", f"a null byte at {content.index(0)}")
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8"), None
     except UnicodeDecodeError as error:
         if error.start >= len(content) - 3 and error.reason == "unexpected end of data":
             raise InputError("truncated-utf8", f"the last character is cut off at byte {error.start}") from None
@@ -41,7 +41,7 @@ def decode(content: bytes) -> str:
         if found is None:
             raise InputError("undecodable", f"not UTF-8 ({error.reason} at byte {error.start})") from None
         try:
-            return content.decode(found)
+            return content.decode(found), found
         except UnicodeDecodeError as other:
             raise InputError("undecodable", f"neither UTF-8 nor {found} at byte {other.start}") from None
 
@@ -58,15 +58,19 @@ def detect(sample: bytes) -> str | None:
     return western.encoding if western.chaos <= best.chaos else best.encoding
 
 
-def table_encoding(sample: bytes) -> str:
-    """Return the encoding of a table by its beginning; where single rows break UTF-8, that is still UTF-8."""
+def table_encoding(sample: bytes) -> tuple[str, bool]:
+    """Return the encoding of a table by its beginning, and whether it is a guess.
+
+    Where single rows break UTF-8, that is still UTF-8.
+    """
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
+        return "utf-16", False
     faulty = False
     # Bytes of another encoding hardly ever make up a letter of this one.
     for character in codecs.getincrementaldecoder("utf-8-sig")(errors="surrogateescape").decode(sample):
         if "\udc80" <= character <= "\udcff":
             faulty = True
         elif character > "\x7f":
-            return "utf-8-sig"
-    return (detect(sample) if faulty else None) or "utf-8-sig"
+            return "utf-8-sig", False
+    found = detect(sample) if faulty else None
+    return found or "utf-8-sig", found is not None

@@ -62,7 +62,7 @@ class Predictor:
 
 def _topic_examples(record: Mapping[str, Any]) -> list[Example]:
     title = record.get("title")
-    titled = isinstance(title, str) and title.strip()
+    titled = title is not None and not (isinstance(title, str) and not title.strip())
     return [topic.example(text_field(record, "text"), text_field(record, "title") if titled else None)]
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import glob
 import hashlib
 import json
+import os
+import re
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +27,7 @@ from pipeline.extraction import extract
 
 DOCUMENTS = (".txt", ".html", ".htm")  # a file of these is one article
 ENDINGS = (*DOCUMENTS, *rows.ENDINGS)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")  # as ISO 8601 begins
 FIELDS = ("id", "title", "source", "published", "url")
 
 
@@ -35,30 +40,78 @@ class Config(Section):
     """Open elements at once; deeper pages are broken or hostile, and parsers recurse on them."""
 
 
-def expand(inputs: Iterable[str]) -> list[str]:
-    """Return the files behind files, folders (recursive), globs and ``-``, in the order given.
+def expand(inputs: Iterable[str]) -> list[str | Rejection]:
+    """Return what is behind files, folders (recursive), globs and ``-``, in the order given.
+
+    That is files, and what should be one but cannot be read.
 
     Raises:
         ConfigError: an input matches nothing.
     """
-    files: list[str] = []
+    found: list[str | Rejection] = []
     for given in inputs:
-        path = Path(given)
-        if given == "-" or path.is_file():
-            files.append(given)
-        elif path.is_dir():
-            below = (file for file in sorted(path.rglob("*")) if file.is_file() and rows.ending(file.name, ENDINGS))
-            files.extend(str(file) for file in below)
-        elif matches := [match for match in sorted(glob.glob(given, recursive=True)) if match != given]:
-            files.extend(expand(matches))
+        mode = _mode(given)
+        if given == "-" or stat.S_ISREG(mode):
+            found.append(given)
+        elif stat.S_ISDIR(mode):
+            found.extend(_below(given))
+        elif os.path.lexists(given):
+            found.append(Rejection(given, 0, None, "unreadable", _no_file(given)))
+        elif matches := sorted(glob.glob(given, recursive=True)):
+            found.extend(expand(matches))
         else:
             raise ConfigError(f"no input {given!r}: no such file, folder or match; check the path, or pipe into -")
-    return list(dict.fromkeys(files))  # a file named twice is read once
+    return list(dict.fromkeys(found))  # a file named twice is read once
+
+
+def _below(folder: str) -> list[str | Rejection]:
+    """Return the files below a folder that have one of our endings, and what is there but cannot be read."""
+    found: list[str | Rejection] = []
+
+    def refuse(error: OSError) -> None:
+        found.append(Rejection(str(error.filename), 0, None, "unreadable", error.strerror or str(error)))
+
+    for parent, folders, names in os.walk(str(Path(folder)), onerror=refuse):
+        for name in folders:
+            path = str(Path(parent, name))
+            if os.path.islink(path):  # noqa: PTH114  # Path raises where the folder may be listed but not entered
+                detail = "a link to a folder, which is not followed; name that folder as an input"
+                found.append(Rejection(path, 0, None, "unreadable", detail))
+        for name in names:
+            if rows.ending(name, ENDINGS):
+                path = str(Path(parent, name))
+                readable = stat.S_ISREG(_mode(path))
+                found.append(path if readable else Rejection(path, 0, None, "unreadable", _no_file(path)))
+    if not found:
+        return [Rejection(folder, 0, None, "empty", f"holds no file ending in {', '.join(ENDINGS)}")]
+    return sorted(found, key=lambda item: Path(item if isinstance(item, str) else item.input).parts)
+
+
+def _mode(path: str) -> int:
+    """Return the mode of what stands at a path, or of what it links to; 0 where that cannot be told."""
+    try:
+        return Path(path).stat().st_mode
+    except (OSError, ValueError):  # ValueError: a null character, which no name has
+        return 0
+
+
+def _no_file(path: str) -> str:
+    """Return why what stands at a path is no file that can be read."""
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return "a link to what does not exist"
+    except OSError as error:
+        return error.strerror or str(error)
+    return "a pipe, not a file; read it into -" if stat.S_ISFIFO(mode) else "a device or socket, not a file"
 
 
 def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]:
     """Yield one Article or one Rejection for every article, line or row of the inputs, in their order."""
     for file in expand(inputs):
+        if isinstance(file, Rejection):
+            yield dataclasses.replace(file, input=_writable(file.input))
+            continue
         name = _writable(file)
         found = False
         for item in _read_file(file, config):
@@ -74,12 +127,15 @@ def _read_file(file: str, config: Config) -> Iterator[Article | Rejection]:
         if kind is None:
             yield Rejection(file, 1, None, "unknown-ending", f"ends in none of {', '.join(ENDINGS)}")
         elif kind in rows.ENDINGS:
+            encoding, guessed = rows.encoding(file) if kind in (".csv", ".tsv") else (None, False)
+            warnings = (f"decoded: {encoding}",) if guessed else ()
             # Escapes and quotes lengthen a text, and a record has other fields beside it.
-            for number, record in rows.read(file, kind, limit=2 * config.max_article_bytes):
+            limit = 2 * config.max_article_bytes
+            for number, record in rows.read(file, kind, limit, table_encoding=encoding):
                 if isinstance(record, Rejection):
                     yield record
                 else:
-                    yield article_of(record, input=file, line=number, config=config)
+                    yield article_of(record, input=file, line=number, config=config, warnings=warnings)
         else:
             yield _read_document(file, kind, config)
     except (OSError, EOFError, zlib.error) as error:
@@ -91,41 +147,91 @@ def _writable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def article_of(record: Mapping[str, Any], *, input: str, line: int, config: Config) -> Article | Rejection:
-    """Return the article of one record, or why it is none."""
-    given = record.get("id")
-    identity = None if given is None else _writable(str(given))
+def article_of(
+    record: Mapping[str, Any], *, input: str, line: int, config: Config, warnings: tuple[str, ...] = ()
+) -> Article | Rejection:
+    """Return the article of one record, or why it is none; ``warnings`` are those of reading its file."""
+    identity: str | None = None
     try:
-        return _from_record(record, identity, input=input, line=line, config=config)
+        identity = _identity(record)
+        return _from_record(record, identity, input=input, line=line, config=config, warnings=warnings)
     except InputError as error:
         return Rejection(input, line, identity, error.reason, str(error))
 
 
-def _from_record(record: Mapping[str, Any], identity: str | None, *, input: str, line: int, config: Config) -> Article:
-    known = {name: record[name] for name in FIELDS[1:] if record.get(name) is not None}
-    for name, value in known.items():
-        if not isinstance(value, str):
-            known[name] = str(value)
+def _identity(record: Mapping[str, Any]) -> str | None:
+    given = record.get("id")
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        raise InputError("wrong-type", f"'id' is {rows.described(given)}, not a string or an integer")
+    return _writable(str(given))
+
+
+def _from_record(
+    record: Mapping[str, Any],
+    identity: str | None,
+    *,
+    input: str,
+    line: int,
+    config: Config,
+    warnings: tuple[str, ...],
+) -> Article:
+    known, left = _known(record)
     text, html = record.get("text"), record.get("html")
     if text is None and html is None:
+        if null := [repr(name) for name in ("text", "html") if name in record]:
+            raise InputError("missing-field", f"{' and '.join(null)} {'is' if len(null) == 1 else 'are'} null")
         raise InputError(
             "missing-field", f"neither 'text' nor 'html' among {', '.join(map(repr, record)) or 'no fields'}"
         )
     value = html if text is None else text
     if not isinstance(value, str):
-        raise InputError(
-            "wrong-type", f"'{'html' if text is None else 'text'}' is a {type(value).__name__}, not a string"
-        )
+        name = "html" if text is None else "text"
+        raise InputError("wrong-type", f"'{name}' is {rows.described(value)}, not a string")
     if len(value.encode("utf-8", "surrogatepass")) > config.max_article_bytes:
         raise InputError("too-large", f"over max_article_bytes = {config.max_article_bytes}")
     rest = _plain({name: value for name, value in record.items() if name not in ("text", "html")})
     _require_unicode(value)
+    _require_text(value)
     extraction = None
     if text is None:
         value, extraction, found = extract(value, config.max_html_depth)
         known = {**found, **known}
-    rest = {name: value for name, value in rest.items() if name not in FIELDS}
-    return _article(identity, input, line, value, known, rest, headline=False, extraction=extraction)
+    rest = {name: value for name, value in rest.items() if name not in FIELDS or name in left}
+    return _article(identity, input, line, value, known, rest, headline=False, extraction=extraction, warnings=warnings)
+
+
+def _known(record: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
+    """Return what a record has of our fields, and the names of those that stay among the unknown ones.
+
+    ``published`` promises ISO 8601; what else a record says of its date is kept, but not under that name.
+    """
+    known: dict[str, str] = {}
+    left: set[str] = set()
+    for name in FIELDS[1:]:
+        value = record.get(name)
+        if name == "published" and isinstance(value, datetime.date):
+            value = value.isoformat()
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise InputError("wrong-type", f"{name!r} is {rows.described(value)}, not a string")
+        if name == "published" and not _opens_with_date(value):
+            left.add(name)
+        else:
+            known[name] = value
+    return known, left
+
+
+def _opens_with_date(text: str) -> bool:
+    if not _DATE.match(text):
+        return False
+    try:
+        datetime.date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,11 +255,12 @@ def _read_document(file: str, kind: str, config: Config) -> Article | Rejection:
             raise InputError(
                 "too-large", f"{path.stat().st_size} bytes, over max_article_bytes = {config.max_article_bytes}"
             )
-        text = decode(path.read_bytes())
+        text, guessed = decode(path.read_bytes())
+        warnings = (f"decoded: {guessed}",) if guessed else ()
         if kind == ".txt":
-            return _article(None, file, 1, text, {}, {}, headline=True, extraction=None)
+            return _article(None, file, 1, text, {}, {}, headline=True, extraction=None, warnings=warnings)
         main, extraction, known = extract(text, config.max_html_depth)
-        return _article(None, file, 1, main, known, {}, headline=False, extraction=extraction)
+        return _article(None, file, 1, main, known, {}, headline=False, extraction=extraction, warnings=warnings)
     except InputError as error:
         return Rejection(file, 1, None, error.reason, str(error))
 
@@ -168,8 +275,10 @@ def _article(
     *,
     headline: bool,
     extraction: Mapping[str, str] | None,
+    warnings: tuple[str, ...],
 ) -> Article:
     _require_unicode(raw)
+    _require_text(raw)
     if not any(character.isprintable() and not character.isspace() for character in raw):
         raise InputError("empty", "no text but blanks")
     digest = hashlib.sha256(raw.encode()).hexdigest()[:16]
@@ -185,6 +294,7 @@ def _article(
         metadata=rest,
         opens_with_headline=headline,
         extraction=extraction,
+        warnings=warnings,
     )
 
 
@@ -193,3 +303,8 @@ def _require_unicode(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError("invalid-unicode", f"a lone surrogate at character {error.start}") from None
+
+
+def _require_text(text: str) -> None:
+    if "\0" in text:
+        raise InputError("binary", f"a null character at {text.index(chr(0))}")

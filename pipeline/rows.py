@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import gzip
 import json
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
@@ -26,10 +27,36 @@ def ending(name: str, known: Sequence[str] = ENDINGS) -> str | None:
     return next((one for one in sorted(known, key=len, reverse=True) if lower.endswith(one)), None)
 
 
-def read(file: str, ending: str, limit: int) -> Iterator[Row]:
+def encoding(file: str) -> tuple[str, bool]:
+    """Return the encoding of a CSV or TSV file, and whether it is a guess.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    with open(file, "rb") as stream:
+        return table_encoding(stream.read(SAMPLE))
+
+
+def described(value: Any) -> str:
+    """Return what a value is, in JSON's words."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        ((int, float), "a number"),
+        (str, "a string"),
+        (list, "a list"),
+        (dict, "an object"),
+        (datetime.date, "a date"),
+        (bytes, "bytes"),
+    )
+    return next((words for kind, words in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
+
+
+def read(file: str, ending: str, limit: int, *, table_encoding: str | None = None) -> Iterator[Row]:
     """Yield the rows of a file (or ``-``, JSON lines on standard input) with their numbers; blank rows are skipped.
 
-    ``limit`` is the size of one row at most, in bytes, of a CSV or TSV row in characters.
+    ``limit`` is the size of one row at most, in bytes, of a CSV or TSV row in characters. ``table_encoding`` is that of
+    a CSV or TSV file, if known already.
 
     Raises:
         OSError, EOFError, zlib.error: the file cannot be opened, or its compression is broken.
@@ -37,7 +64,7 @@ def read(file: str, ending: str, limit: int) -> Iterator[Row]:
     if ending == ".parquet":
         yield from _parquet(file)
     elif ending in _DELIMITERS:
-        yield from _table(file, _DELIMITERS[ending], limit)
+        yield from _table(file, _DELIMITERS[ending], limit, table_encoding or encoding(file)[0])
     elif file == "-":
         yield from _objects(sys.stdin.buffer, "-", limit)
     elif ending == ".jsonl.gz":
@@ -56,9 +83,9 @@ def text_field(record: Mapping[str, Any], name: str) -> str:
     """
     value = record.get(name)
     if value is None:
-        raise InputError("missing-field", f"no {name!r}")
+        raise InputError("missing-field", f"{name!r} is null" if name in record else f"no {name!r}")
     if not isinstance(value, str):
-        raise InputError("wrong-type", f"{name!r} is a {type(value).__name__}, not a string")
+        raise InputError("wrong-type", f"{name!r} is {described(value)}, not a string")
     if not value.strip():
         raise InputError("empty", f"{name!r} holds nothing but blanks")
     try:
@@ -86,7 +113,7 @@ def _objects(stream: IO[bytes] | gzip.GzipFile, file: str, limit: int) -> Iterat
             if isinstance(record, dict):
                 yield number, record
             else:
-                yield number, Rejection(file, number, None, "wrong-type", f"a {type(record).__name__}, not an object")
+                yield number, Rejection(file, number, None, "wrong-type", f"{described(record)}, not an object")
 
 
 def numbered_lines(stream: IO[bytes] | gzip.GzipFile, limit: int) -> Iterator[tuple[int, bytes | None]]:
@@ -133,20 +160,23 @@ class _Unread:
         self.next_row()
 
 
-def _table(file: str, delimiter: str, limit: int) -> Iterator[Row]:
+def _table(file: str, delimiter: str, limit: int, encoding: str) -> Iterator[Row]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the row's limit holds for its fields
-    with open(file, "rb") as binary:
-        encoding = table_encoding(binary.read(SAMPLE))
     with open(file, encoding=encoding, newline="", errors="surrogateescape") as stream:
         lines = _Unread(stream, limit)
         names: list[str] | None = None
+        twice: list[str] = []
         number = 0
         while (row := _next_row(lines, delimiter)) is not None:
             if isinstance(row, list) and names is None:
                 names = row
+                twice = _twice(row)
                 continue
             number += 1
-            if isinstance(row, str) or names is None:
+            if twice:
+                detail = f"the header names {twice[0]!r} twice; rename one of the columns"
+                yield number, Rejection(file, number, None, "malformed-csv", detail)
+            elif isinstance(row, str) or names is None:
                 yield number, Rejection(file, number, None, "malformed-csv", str(row))
                 if names is None:
                     return
@@ -156,6 +186,11 @@ def _table(file: str, delimiter: str, limit: int) -> Iterator[Row]:
             else:
                 found = zip(names, row, strict=False)
                 yield number, {name: value for name, value in found if name and value}
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    """Return the names that more than one column has: which of them was meant, nobody can tell."""
+    return [name for name, count in Counter(names).items() if name and count > 1]
 
 
 def _next_row(lines: _Unread, delimiter: str) -> list[str] | str | None:
@@ -180,6 +215,8 @@ def _parquet(file: str) -> Iterator[Row]:
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(file) as table:
+            if twice := _twice(table.schema_arrow.names):
+                raise ValueError(f"two columns have the name {twice[0]!r}; rename one of them")
             for batch in table.iter_batches(batch_size=256):
                 for row in batch.to_pylist():
                     number += 1

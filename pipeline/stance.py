@@ -41,8 +41,9 @@ def of_text(text: str, target: str, start: Any = None, end: Any = None) -> list[
     """
     spans = [span for line_start, line in _lines(text) for span in split(line, start=line_start)]
     if start is not None or end is not None:
-        if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):
-            raise InputError("bad-offset", f"start {start!r} and end {end!r} are no span of {len(text)} characters")
+        if not (_is_offset(start) and _is_offset(end) and 0 <= start < end <= len(text)):
+            shown = f"start {json.dumps(start, default=str)} and end {json.dumps(end, default=str)}"
+            raise InputError("bad-offset", f"{shown} are no span of {len(text)} characters")
         begin, finish = next(((first, last) for first, last in spans if first <= start and end <= last), (0, len(text)))
         return [example(text[begin:finish], start - begin, end - begin, target)]
     sentences = [text[begin:finish] for begin, finish in spans]
@@ -50,6 +51,10 @@ def of_text(text: str, target: str, start: Any = None, end: Any = None) -> list[
         if found := targets.mentions(sentences, [Target(target, names)]):
             return [example(sentences[item.sentence], item.start, item.end, target) for item in found]
     return [Example(text=text, pair=target)]
+
+
+def _is_offset(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _lines(text: str) -> list[tuple[int, str]]:

@@ -138,6 +138,8 @@ UNUSABLE = [
     ("topic", "[]", "wrong-type"),
     ("topic", '{"title": "T"}', "missing-field"),
     ("topic", '{"text": 5}', "wrong-type"),
+    ("topic", '{"text": "The port closed.", "title": 2024}', "wrong-type"),
+    ("topic", '{"text": "The port closed.", "title": ["T"]}', "wrong-type"),
     ("claims", '{"text": " \\n "}', "empty"),
     ("claims", '{"text": null}', "missing-field"),
     ("stance", '{"text": "The port closed."}', "missing-field"),
@@ -145,6 +147,8 @@ UNUSABLE = [
     ("stance", '{"text": "The port closed.", "target": "port", "start": 4, "end": 400}', "bad-offset"),
     ("stance", '{"text": "The port closed.", "target": "port", "start": 4}', "bad-offset"),
     ("stance", '{"text": "The port closed.", "target": "port", "start": "4", "end": 8}', "bad-offset"),
+    ("stance", '{"text": "The port closed.", "target": "port", "start": false, "end": true}', "bad-offset"),
+    ("stance", '{"text": "The port closed.", "target": "port", "start": 4.0, "end": 8}', "bad-offset"),
 ]
 
 

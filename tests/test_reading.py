@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -350,3 +351,159 @@ def test_many_elements_side_by_side_are_not_deep(tmp_path: Path, filler: str) ->
 @pytest.mark.parametrize("page", ["<" + "a" * 300_000, "<a " * 100_000, "<a" + " " * 300_000])
 def test_an_unclosed_tag_of_any_length_is_answered_at_once(tmp_path: Path, page: str) -> None:
     assert outcomes(write(tmp_path / "a.html", page)) == [(1, "no-main-text")]
+
+
+# --- inputs that are lost without a word
+
+
+def rejections(*inputs: Path | str) -> list[tuple[str, str, str]]:
+    """Return name, reason and detail of what is rejected."""
+    return [(Path(item.input).name, item.reason, item.detail) for item in read(*inputs) if isinstance(item, Rejection)]
+
+
+def test_a_folder_without_any_readable_file_is_rejected_once(tmp_path: Path) -> None:
+    (tmp_path / "none" / "below").mkdir(parents=True)
+    write(tmp_path / "others" / "notes.md", "no article")
+    good = write(tmp_path / "good.txt", "It rained.")
+    assert outcomes(tmp_path / "none", tmp_path / "others", good) == [(0, "empty"), (0, "empty"), (1, "It rained.")]
+    [(name, _, detail)] = rejections(tmp_path / "none")
+    assert name == "none"
+    assert detail.startswith("holds no file ending in .txt, .html")
+
+
+def test_what_stands_in_a_folder_under_a_readable_name_but_is_no_file_is_rejected(tmp_path: Path) -> None:
+    write(tmp_path / "b.txt", "It rained.")
+    (tmp_path / "a.txt").symlink_to(tmp_path / "gone.txt")
+    os.mkfifo(tmp_path / "c.jsonl")
+    (tmp_path / "d.txt").symlink_to(tmp_path / "b.txt")
+    (tmp_path / "e").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "f")  # an ending that nobody reads
+    assert outcomes(tmp_path) == [(0, "unreadable"), (1, "It rained."), (0, "unreadable"), (1, "It rained."),
+                                  (0, "unreadable")]  # fmt: skip
+    assert rejections(tmp_path) == [
+        ("a.txt", "unreadable", "a link to what does not exist"),
+        ("c.jsonl", "unreadable", "a pipe, not a file; read it into -"),
+        ("e", "unreadable", "a link to a folder, which is not followed; name that folder as an input"),
+    ]
+
+
+def test_a_link_to_nothing_among_the_matches_of_a_glob_stops_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "b.txt", "It rained.")
+    (tmp_path / "a.txt").symlink_to(tmp_path / "gone.txt")
+    assert outcomes(tmp_path / "*.txt") == [(0, "unreadable"), (1, "It rained.")]
+
+
+def test_a_closed_folder_below_an_input_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.txt", "It rained.")
+    write(tmp_path / "closed" / "b.txt", "It snowed.")
+    scan = os.scandir
+
+    def refuse(path: str) -> Any:  # tests may run as root, whom no permission stops
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert outcomes(tmp_path) == [(1, "It rained."), (0, "unreadable")]
+    assert rejections(tmp_path) == [("closed", "unreadable", "Permission denied")]
+
+
+# --- types
+
+
+@pytest.mark.parametrize("field", ["id", "title", "source", "published", "url"])
+@pytest.mark.parametrize("value", [7.5, True, ["a"], {"a": 1}])
+def test_a_field_of_a_wrong_type_is_rejected_by_its_name(tmp_path: Path, field: str, value: object) -> None:
+    path = write(tmp_path / "a.jsonl", jsonl({"text": "One", field: value}, {"text": "Two", field: None}))
+    assert outcomes(path) == [(1, "wrong-type"), (2, "Two")]
+    [(_, _, detail)] = rejections(path)
+    assert detail.startswith(f"'{field}' is ")
+
+
+def test_a_number_is_an_id_but_neither_title_nor_date(tmp_path: Path) -> None:
+    records = ({"text": "One", "id": 7}, {"text": "x", "id": 8, "title": 2024}, {"text": "x", "published": 2024})
+    found = read(write(tmp_path / "a.jsonl", jsonl(*records)))
+    assert [item.id for item in found] == ["7", "8", None]
+    assert [item.reason for item in found if isinstance(item, Rejection)] == ["wrong-type", "wrong-type"]
+
+
+@pytest.mark.parametrize("value", ["2024-05-02", "2024-05-02T10:00:00Z", "2024-05-02 10:00"])
+def test_a_date_that_opens_as_iso_8601_is_kept_as_given(tmp_path: Path, value: str) -> None:
+    [article] = articles(write(tmp_path / "a.jsonl", jsonl({"text": "One", "published": value})))
+    assert (article.published, article.metadata) == (value, {})
+
+
+@pytest.mark.parametrize("value", ["2 May 2024", "05/02/2024", "2024-13-45", "2024-05-021", "yesterday"])
+def test_a_date_of_another_form_is_kept_in_the_metadata(tmp_path: Path, value: str) -> None:
+    [article] = articles(write(tmp_path / "a.jsonl", jsonl({"text": "One", "published": value})))
+    assert (article.published, article.metadata) == (None, {"published": value})
+
+
+def test_dates_and_times_of_parquet_become_iso_8601(tmp_path: Path) -> None:
+    time = datetime(2021, 3, 4, 5, 6, 7)  # noqa: DTZ001
+    table = {"text": ["One"], "published": [time], "seen": [time], "day": [time.date()]}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"text": ["One"], "published": [time.date()]}), tmp_path / "b.parquet")
+    time_of, date_of = articles(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert time_of.published == time_of.metadata["seen"] == "2021-03-04T05:06:07"
+    assert time_of.metadata["day"] == date_of.published == "2021-03-04"
+
+
+@pytest.mark.parametrize(
+    ("record", "detail"),
+    [
+        ({"text": None}, "'text' is null"),
+        ({"text": None, "html": None}, "'text' and 'html' are null"),
+        ({"text": 5}, "'text' is a number, not a string"),
+        ({"text": True}, "'text' is true, not a string"),
+        ({"html": ["<p>"]}, "'html' is a list, not a string"),
+        ({"text": {"a": 1}}, "'text' is an object, not a string"),
+        (["text"], "a list, not an object"),
+        (None, "null, not an object"),
+    ],
+)
+def test_a_wrong_type_is_told_in_the_words_of_json(tmp_path: Path, record: object, detail: str) -> None:
+    assert [found[2] for found in rejections(write(tmp_path / "a.jsonl", jsonl(record)))] == [detail]
+
+
+@pytest.mark.parametrize("field", ["text", "html"])
+def test_null_characters_are_binary_in_a_record_as_in_a_file(tmp_path: Path, field: str) -> None:
+    for name, content in (
+        ("a.jsonl", jsonl({field: f"\0{PAGE}"})),
+        ("a.txt", f"\0{PAGE}".encode()),
+        ("b.txt", f"\ufeff\0{PAGE}".encode("utf-16-le")),
+    ):
+        assert outcomes(write(tmp_path / name, content)) == [(1, "binary")]
+
+
+def test_of_text_and_html_the_text_counts(tmp_path: Path) -> None:
+    [article] = articles(write(tmp_path / "a.jsonl", jsonl({"html": PAGE, "text": "It rained."})))
+    assert (article.raw, article.extraction, article.title) == ("It rained.", None, None)
+
+
+def test_a_table_with_two_columns_of_one_name_is_rejected_by_that_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", b"id,text,text\n1,One,Eins\n2,Two,Zwei\n")
+    assert outcomes(path) == [(1, "malformed-csv"), (2, "malformed-csv")]
+    assert all("'text' twice" in detail for _, _, detail in rejections(path))
+    unnamed = write(tmp_path / "b.csv", b"text,,\nOne,a,b\n")
+    assert outcomes(unnamed) == [(1, "One")]
+    table = pa.Table.from_arrays([pa.array(["One"]), pa.array(["Eins"])], names=["text", "text"])
+    pq.write_table(table, tmp_path / "c.parquet")
+    assert outcomes(tmp_path / "c.parquet") == [(1, "malformed-parquet")]
+
+
+def test_a_text_that_was_decoded_by_guess_says_so(tmp_path: Path) -> None:
+    text = "La niña y el niño"
+    guessed = [
+        write(tmp_path / "a.txt", text.encode("cp1252")),
+        write(tmp_path / "a.csv", f"text\n{text}\n".encode("cp1252")),
+    ]
+    for path in guessed:
+        assert [(article.raw, article.warnings) for article in articles(path)] == [(text, ("decoded: cp1252",))]
+    certain = [
+        write(tmp_path / "b.txt", text),
+        write(tmp_path / "b.csv", f"text\n{text}\n"),
+        write(tmp_path / "c.txt", text.encode("utf-16")),
+        write(tmp_path / "b.jsonl", jsonl({"text": text})),
+    ]
+    assert all(article.warnings == () for article in articles(*certain))
