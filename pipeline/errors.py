@@ -14,7 +14,7 @@ class DataError(NewsfactsError):
 
 
 class ModelError(NewsfactsError):
-    """A model folder cannot be used: train it again or fetch an intact copy."""
+    """A model folder cannot be used: restore it, train it again or copy it anew."""
 
 
 class OutputError(NewsfactsError):

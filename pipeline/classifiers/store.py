@@ -20,6 +20,7 @@ Engine = Literal["linear", "embedding", "transformer"]
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 """The manifest's own digest, as ``sha256sum`` writes and checks it."""
+_RESTORE = "restore it with 'dvc checkout' or train again with 'make repro', or copy the folder anew"
 _VERSIONED = ("scikit-learn", "skops", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
@@ -138,19 +139,21 @@ def verify(folder: Path) -> tuple[Manifest, str]:
     digest = hashlib.sha256(content).hexdigest()
     seal = folder / SEAL
     if not seal.is_file():
-        raise ModelError(f"{seal} is missing; fetch the model again, or train it again")
+        raise ModelError(f"{seal} is missing; {_RESTORE}")
     if (sealed := seal.read_text(encoding="utf-8", errors="replace").partition(" ")[0]) != digest:
-        raise ModelError(f"{path} was altered: sha256 {digest}, not {sealed[:64]}; fetch the model again")
+        raise ModelError(f"{path} was altered: sha256 {digest}, not {sealed[:64]}; {_RESTORE}")
     try:
         manifest = TypeAdapter(Manifest).validate_json(content)
     except ValidationError as error:
-        raise ModelError(f"{path} is no manifest of this version: {error.errors()[0]['msg']}; train again") from None
+        raise ModelError(
+            f"{path} is no manifest of this version: {error.errors()[0]['msg']}; train again with 'make repro'"
+        ) from None
     for name, expected in manifest.files.items():
         if not (folder / name).is_file():
-            raise ModelError(f"{folder / name} is missing; fetch the model again")
+            raise ModelError(f"{folder / name} is missing; {_RESTORE}")
         if (found := file_digest(folder / name)) != expected:
-            raise ModelError(f"{folder / name} was altered: sha256 {found}, not {expected}; fetch the model again")
+            raise ModelError(f"{folder / name} was altered: sha256 {found}, not {expected}; {_RESTORE}")
     for file in sorted(file for file in folder.rglob("*") if file.is_file() and file not in (path, seal)):
         if file.relative_to(folder).as_posix() not in manifest.files:
-            raise ModelError(f"{file} is no file of this model; remove it or fetch the model again")
+            raise ModelError(f"{file} is no file of this model; remove it, or {_RESTORE}")
     return manifest, digest
