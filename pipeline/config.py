@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import typing
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+_MAX_SHOWN = 60  # characters of a wrong value
 SectionType = TypeVar("SectionType", bound=Section)
 
 
@@ -85,15 +87,71 @@ def parse(model: type[SectionType], values: Any, *, where: str) -> SectionType:
         # By way of JSON: YAML has no tuples, and strict validation takes a list for a tuple only in JSON.
         return model.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{where}{_fault(model, fault)}" for fault in error.errors())) from None
+        raise ConfigError("\n".join(f"{where}{fault}" for fault in _faults(model, error))) from None
 
 
-def _fault(model: type[BaseModel], fault: Any) -> str:
-    place = "".join(f".{part}" for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        known = _keys(model, fault["loc"][:-1])
-        return f"{place}: unknown key{_nearest(str(fault['loc'][-1]), known)}"
-    return f"{place}: {fault['msg']}, not {fault['input']!r}"
+_KINDS = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of keys",
+}
+_BOUNDS = {
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "a string that matches {pattern}",
+    "string_too_short": "a string of length {min_length} or more",
+}
+_MEMBER = re.compile(r"str|int|float|bool|(?:tuple|list)\[.*\]")  # of a union, which pydantic names in the place
+
+
+def _faults(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """Return a message for each fault; what may be one of several kinds, and is none of them, has one message."""
+    messages: list[str] = []
+    kinds: dict[str, list[str]] = {}
+    shown: dict[str, str] = {}
+    for fault in error.errors():
+        kind, context = fault["type"], fault.get("ctx", {})
+        loc = tuple(part for part in fault["loc"] if not (isinstance(part, str) and _MEMBER.fullmatch(part)))
+        place, above = _place(loc), _place(loc[:-1])
+        if kind == "extra_forbidden":
+            messages.append(f"{place}: unknown key{_nearest(str(loc[-1]), _keys(model, loc[:-1]))}")
+        elif loc and loc[-1] == "[key]":
+            messages.append(f"{above}: unknown key; known: {context['expected']}")
+        elif kind == "missing":
+            lacking = f"item {loc[-1] + 1}" if isinstance(loc[-1], int) else f"key {loc[-1]!r}"
+            messages.append(f"{above}: {lacking} is missing; add it")
+        elif kind == "value_error":
+            messages.append(f"{place}: {context['error']}")
+        elif kind in _KINDS or kind in _BOUNDS:
+            kinds.setdefault(place, []).append(_KINDS.get(kind) or _BOUNDS[kind].format(**context))
+            shown[place] = _shown(fault["input"])
+        else:
+            messages.append(f"{place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, not {_shown(fault['input'])}")
+    for place, words in kinds.items():
+        messages.append(f"{place}: must be {' or '.join(dict.fromkeys(words))}, not {shown[place]}")
+    return messages
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    return "".join(f".{part}" for part in loc)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as one would write it, or what it is where that would be long."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

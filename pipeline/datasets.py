@@ -46,7 +46,8 @@ class Mapped(Section):
             names = (own,) if isinstance(own, str) else own
             unknown = [name for name in names if known and name not in known]
             if not names or unknown:
-                raise ValueError(f"label {given!r} becomes {', '.join(unknown) or 'nothing'}; {self.task} has {known}")
+                ours = f"; {self.task} has {', '.join(known)}" if known else ""
+                raise ValueError(f"label {given!r} becomes {', '.join(unknown) or 'nothing'}{ours}")
         return self
 
     @property
