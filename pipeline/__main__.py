@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DONE, BEYOND_CEILING, WRONG_CALL, UNUSABLE = 0, 1, 2, 3
 INTERRUPTED = 130  # as a shell counts: 128 and the number of SIGINT
 _LOG = logging.getLogger("newsfacts")
+EXAMPLE = "mw-nato-chief-kyiv"
 Arguments = ParamSpec("Arguments")
 
 app = typer.Typer(
@@ -192,12 +193,16 @@ def report(
     evaluated: Annotated[Path, typer.Option(help="Folder of the evaluate stage.")] = Path("data/evaluate"),
     annotated: Annotated[Path, typer.Option(help="Folder of the annotate stage.")] = Path("data/annotate"),
     output: Annotated[Path, typer.Option("--output", help="The report to write.")] = Path("data/evaluate/report.md"),
-    example: Annotated[str, typer.Option(help="Article shown as the worked example.")] = "mw-nato-chief-kyiv",
+    example: Annotated[
+        str | None, typer.Option(help=f"Article shown as the worked example; by default {EXAMPLE}, or else the first.")
+    ] = None,
 ) -> None:
     """Write the evaluation report from what the evaluate and annotate stages left."""
+    from pipeline import writing
     from pipeline.report import files
 
-    files.write_report(evaluated, annotated, output, example_id=example)
+    writing.require_replaceable(output)
+    files.write_report(evaluated, annotated, output, example_id=example, preferred=EXAMPLE)
     typer.echo(f"report in {output}", err=True)
 
 
@@ -252,12 +257,13 @@ def _refuse_to_overwrite(inputs: list[str], *outputs: Path) -> None:
 
 
 def _exit_beyond_ceiling(rejected: Mapping[str, int], read: int, ceiling: float) -> None:
+    from pipeline.rows import counted
+
     share = sum(rejected.values()) / max(read, 1)
     if share > ceiling:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
         typer.echo(
-            f"{share:.0%} of the inputs were rejected, over max_rejected_share = {ceiling:.0%}: {reasons}; mend "
-            "them, or raise annotate.max_rejected_share in a configuration and name it with --config",
+            f"{share:.0%} of the inputs were rejected, over max_rejected_share = {ceiling:.0%}: {counted(rejected)}; "
+            "mend them, or raise annotate.max_rejected_share in a configuration and name it with --config",
             err=True,
         )
         raise typer.Exit(BEYOND_CEILING)

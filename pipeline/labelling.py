@@ -99,8 +99,8 @@ def evaluate_file(task: Task, source: str, model: Path) -> Scored:
         examples += [group[0] for group in groups]
     if not examples:
         raise ConfigError(
-            f"{source} has no usable line ({dict(rejected) or 'it is empty'}); each needs the fields of predict and a "
-            f"'label', one of {', '.join(predictor.labels)}"
+            f"{source} has no usable line ({rows.counted(rejected) or 'it is empty'}); each needs the fields of "
+            f"predict and a 'label', one of {', '.join(predictor.labels)}"
         )
     return _scored(predictor, examples, predictions, predictor.labels, rejected)
 
@@ -137,7 +137,7 @@ def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> Scor
         groups.append(item.examples())
     if not groups:
         raise ConfigError(
-            f"{source} has no usable record ({dict(rejected) or 'it is empty'}); compare it with {mapping}"
+            f"{source} has no usable record ({rows.counted(rejected) or 'it is empty'}); compare it with {mapping}"
         )
     batches = [groups[begin : begin + BATCH] for begin in range(0, len(groups), BATCH)]
     predictions = [

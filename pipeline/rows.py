@@ -52,6 +52,11 @@ def described(value: Any) -> str:
     return next((words for kind, words in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
 
 
+def counted(rejected: Mapping[str, int]) -> str:
+    """Return reasons of rejection with their counts, as messages name them."""
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
+
+
 def read(file: str, ending: str, limit: int, *, table_encoding: str | None = None) -> Iterator[Row]:
     """Yield the rows of a file (or ``-``, JSON lines on standard input) with their numbers; blank rows are skipped.
 

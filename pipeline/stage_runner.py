@@ -118,7 +118,13 @@ def run(name: str, config_path: Path | None, arguments: list[str]) -> None:
 
 
 def graph() -> dict[str, Any]:
-    """Return the stages of dvc.yaml by name."""
+    """Return the stages of dvc.yaml by name.
+
+    Raises:
+        ConfigError: there is none here.
+    """
+    if not GRAPH.is_file():
+        raise ConfigError(f"no {GRAPH} in {Path.cwd()}; run this in the project's folder")
     content = configuration.read_yaml(GRAPH)
     stages: dict[str, Any] = content["stages"]
     return stages

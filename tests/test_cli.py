@@ -241,7 +241,10 @@ def test_evaluate_without_a_usable_line_says_what_a_line_needs(light_models: Pat
     source = write(tmp_path / "gold.jsonl", [{"text": "x", "label": "rumour"}])
     outcome = newsfacts("evaluate", "claims", source, "--models", light_models)
     assert outcome.code == 2
+    assert "has no usable line (unknown-label 1); each needs" in outcome.err
     assert "'label', one of checkworthy, factual, none" in outcome.err
+    empty = newsfacts("evaluate", "claims", write(tmp_path / "empty.jsonl", []), "--models", light_models)
+    assert "has no usable line (it is empty)" in empty.err
 
 
 # --- evaluate with a mapping
@@ -408,7 +411,7 @@ def test_the_mapping_of_the_benchmark_fits_the_topics(light_models: Path, tmp_pa
         (None, "no file "),
         ("- fields", "holds no mapping; write 'fields:' and 'labels:'"),
         ("fields: [", "is no valid YAML"),
-        ({"fields": FIELDS}, "labels: Field required"),
+        ({"fields": FIELDS}, "mapping.yaml: key 'labels' is missing; add it"),
         ({"fields": {"text": "text"}, "labels": {}}, "fields for claims must name label"),
         ({"fields": FIELDS, "labels": {"Yes": "rumour"}}, "label 'Yes' becomes rumour; claims has"),
         ({"fields": FIELDS, "labels": {"No": ["factual", "none"]}}, "label 'No' may be one of several"),
@@ -435,7 +438,7 @@ def test_a_file_that_does_not_fit_its_mapping_is_refused_naming_both(light_model
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(gzip.compress(json.dumps({"text": SENTENCE, "label": "Yes"}).encode() * 50)[:-20])
     for gold, said in (
-        (unfit, f"no usable record ({{'unknown-label': 1}}); compare it with {own}"),
+        (unfit, f"no usable record (unknown-label 1); compare it with {own}"),
         (cut, "cannot read"),
         (tmp_path / "nowhere.jsonl", "no input file"),
     ):
@@ -478,6 +481,31 @@ def test_show_refuses_all_but_one_single_article(light_models: Path, tmp_path: P
         assert outcome.code == 2
         assert f"{source} is no single article; name one existing .txt, .html, .htm file" in outcome.err
     assert not (tmp_path / "page.html").exists()
+
+
+# --- report and runs
+
+
+def test_the_report_shows_the_article_asked_for_or_names_some_that_it_could(trained: Trained, tmp_path: Path) -> None:
+    folders = ("--evaluated", trained.data / "evaluate", "--annotated", trained.data / "annotate")
+    output = tmp_path / "report.md"
+    known = [one["id"] for one in read(trained.data / "annotate" / "annotations.jsonl")]
+    outcome = newsfacts("report", *folders, "--output", output, "--example", "nowhere")
+    assert outcome.code == 2
+    assert f"no article 'nowhere' among the annotations in {trained.data / 'annotate'}" in outcome.err
+    assert known[0] in outcome.err
+    assert not output.exists()
+    assert newsfacts("report", *folders, "--output", output, "--example", known[-1]).code == 0
+    shown = output.read_text(encoding="utf-8").partition("## Worked example: ")[2].partition("\n")[0]
+    assert known[-1] in shown
+    assert newsfacts("report", *folders, "--output", output).code == 0  # whatever the corpus
+
+
+def test_runs_outside_the_project_says_where_to_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = newsfacts("runs")
+    assert outcome.code == 2
+    assert f"no dvc.yaml in {tmp_path}; run this in the project's folder" in outcome.err
 
 
 # --- doctor
@@ -703,6 +731,9 @@ def test_a_damaged_model_is_refused_naming_the_file(
     for outcome in every_command(models, source, tmp_path):
         assert outcome.code == 3
         assert named in outcome.err
+        assert "make repro" in outcome.err
+        if "manifest of this version" not in named:  # which nothing but training brings
+            assert "dvc checkout" in outcome.err
     assert not (tmp_path / "out.jsonl").exists()
 
 
