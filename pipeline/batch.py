@@ -34,7 +34,7 @@ class Config(Section):
     strip: StripConfig | None = None
     """Layers and thresholds of stripping; null takes those that the boilerplate model carries."""
     min_scores: dict[str, float] = {}
-    """Probabilities below which a task abstains; a task that is left out has its model's own."""
+    """Probabilities below which `topic` and `stance` abstain; a task that is left out has its model's own."""
     max_rejected_share: float = Field(default=0.1, ge=0, le=1)
     """Share of inputs that may be quarantined; beyond it the run finishes but exits with 1."""
 

@@ -7,15 +7,18 @@ yet, or those of another configuration) it is left as it is.
 from __future__ import annotations
 
 import ast
+import inspect
+import itertools
 import json
 import re
 import shlex
 import statistics
 import subprocess
 import sys
+import typing
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,13 +35,15 @@ from pipeline.article import CLAIM_LABELS, STANCE_LABELS
 from pipeline.boilerplate import rules
 from pipeline.classifiers import linear, store
 from pipeline.classifiers.contract import Example
+from pipeline.evaluation import Evaluation
 from pipeline.records import file_digest, read_jsonl
 from pipeline.stage_runner import active_config
-from pipeline.stages import collect_datasets
+from pipeline.stages import annotate, collect_datasets, evaluate
 from tests.dvc_deps import ROOT, is_code
 
 README, CARD, CONTRIBUTING = ROOT / "README.md", ROOT / "seeds" / "README.md", ROOT / "CONTRIBUTING.md"
 METRICS = ROOT / "data" / "evaluate" / "metrics.json"
+EVALUATION = METRICS.with_name("evaluation.json")
 SPLIT = ROOT / "data" / "metrics" / "split.json"
 CURVE = ROOT / "seeds" / "learning_curve.json"
 ANNOTATIONS = ROOT / "data" / "annotate" / "annotations.jsonl"
@@ -122,10 +127,19 @@ def of_default(path: Path) -> bool:
 
 
 def score_table() -> str | None:
-    """Return the figures of the default configuration's evaluation, or None where there is none."""
-    if not of_default(METRICS):
+    """Return the figures of the default configuration's evaluation, or None where there is none.
+
+    They are those of the report: from metrics.json, which has 4 decimals, they would be rounded twice.
+    """
+    if not of_default(EVALUATION):
         return None
-    figures = json.loads(METRICS.read_text(encoding="utf-8"))
+    figures: dict[str, Any] = {}
+    for name, value in evaluate.headline(next(read_jsonl(EVALUATION, Evaluation))).items():
+        *groups, last = name.split(".")
+        place = figures
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = value
     config = yaml.safe_load((ROOT / DEFAULT).read_text(encoding="utf-8"))
     strip = figures["strip"]
     found = [f"{strip[name]:.3f}" for name in ("precision", "recall", "f1")]
@@ -148,6 +162,31 @@ def score_table() -> str | None:
             )
         )
     return f"{lines}\n\n" + table(("Task", "Engine", "Accuracy", "Macro-F1", "ECE", "Macro-F1 of others"), rows)
+
+
+def settings_table() -> str:
+    """Return the keys of the section ``annotate`` with their defaults and what they mean."""
+    return table(("Key", "Default", "Meaning"), list(settings(annotate.Config)))
+
+
+def settings(model: type[configuration.Section], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    meanings: dict[str, str] = {}
+    for own in reversed(model.__mro__):  # a docstring below a field says what it means
+        if issubclass(own, configuration.Section):
+            [body] = [node.body for node in ast.parse(inspect.getsource(own)).body if isinstance(node, ast.ClassDef)]
+            for field, said in itertools.pairwise(body):
+                if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Expr):
+                    meanings[ast.unparse(field.target)] = ast.literal_eval(said.value)
+    for name, field in model.model_fields.items():
+        candidates = (field.annotation, *typing.get_args(field.annotation))
+        nested = next(
+            (one for one in candidates if isinstance(one, type) and issubclass(one, configuration.Section)), None
+        )
+        if name in meanings:
+            default = json.dumps(field.default)
+            yield f"`{prefix}{name}`", f"`{default}`", meanings[name].replace("``", "`").replace("\n   ", "")
+        if nested is not None:
+            yield from settings(nested, f"{prefix}{name}.")
 
 
 def example() -> str | None:
@@ -290,6 +329,7 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 BLOCKS: dict[str, tuple[Path, Callable[[], str | None]]] = {
     "example": (README, example),
     "stages": (README, stage_table),
+    "settings": (README, settings_table),
     "scores": (README, score_table),
     "modules": (README, module_table),
     "composition": (CARD, composition_table),
@@ -320,7 +360,7 @@ def main() -> None:
         sys.stdout.write(f"{file.relative_to(ROOT)}: {name} {result}\n")
 
 
-@pytest.mark.parametrize("name", ["stages", "modules", "composition", "agreement", "curve"])
+@pytest.mark.parametrize("name", ["stages", "settings", "modules", "composition", "agreement", "curve"])
 def test_a_generated_block_is_up_to_date(name: str) -> None:
     assert written(name) == BLOCKS[name][1](), f"the block '{name}' is out of date: {MEND}"
 
@@ -333,7 +373,17 @@ def test_the_scores_are_those_of_the_evaluation() -> None:
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", str(METRICS)], cwd=ROOT, check=False)
     if changed.returncode:
         pytest.skip("data/evaluate/metrics.json is not the committed one: models trained here may score otherwise")
-    assert written("scores") == score_table(), f"the block 'scores' is out of date: {MEND}"
+    if EVALUATION.is_file():
+        assert written("scores") == score_table(), f"the block 'scores' is out of date: {MEND}"
+    figures = json.loads(METRICS.read_text(encoding="utf-8"))
+    rows = {
+        line.split(" | ")[0].strip("| "): re.findall(r"[01]\.\d{3}", line) for line in written("scores").split("\n")
+    }
+    for name, (title, _) in _SCORES.items():
+        own = figures[name]
+        values = [own[key] for key in ("accuracy", "macro_f1", "ece") if key in own]
+        values += [value["macro_f1"] for _, value in sorted(own.items()) if isinstance(value, dict)]
+        assert [float(found) for found in rows[title]] == pytest.approx(values, abs=0.00056), title  # 3 and 4 decimals
 
 
 def test_the_documented_split_is_that_of_the_split_stage() -> None:

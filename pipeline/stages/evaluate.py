@@ -110,7 +110,7 @@ def run(
     counts = Counter(splits.values())
     whole = Evaluation({name: counts[name] for name in SPLITS}, strip, tuple(tasks))
     write_jsonl(output / EVALUATION, [whole])
-    return _headline(whole)
+    return headline(whole)
 
 
 def _evaluate(
@@ -173,7 +173,8 @@ def _write_reliability(path: Path, examples: Sequence[Example], predictions: Seq
             writer.writerow([f"{rows[:, 0].mean():.4f}", f"{rows[:, 1].mean():.4f}", len(rows)])
 
 
-def _headline(whole: Evaluation) -> dict[str, float]:
+def headline(whole: Evaluation) -> dict[str, float]:
+    """Return the headline figures of an evaluation by dotted name, as precise as they are."""
     figures = {
         "strip.precision": whole.strip.precision,
         "strip.recall": whole.strip.recall,
