@@ -224,7 +224,8 @@ def _item(
             group = str(record.get("group", number))
             examples = [replace(example, label=label, group=group) for example in examples]
     except InputError as error:
-        named = None if given is None else str(given).encode(errors="replace").decode()
+        named = None if given is None else given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        named = named and named.encode(errors="replace").decode()
         return number, Rejection(source, number, named, error.reason, str(error))
     return identity, examples
 

@@ -182,6 +182,12 @@ def test_half_a_surrogate_in_an_id_or_text_stops_nothing(light_models: Path, tmp
         assert len(answered) + len(read(tmp_path / "out.rejected.jsonl")) == 3
 
 
+def test_an_unusable_line_is_listed_with_its_id_as_the_line_has_it(light_models: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", [{"id": given} for given in ("a", 7, ["a", None], None)])
+    newsfacts("predict", "claims", source, "--output", tmp_path / "out.jsonl", "--models", light_models)
+    assert [one["id"] for one in read(tmp_path / "out.rejected.jsonl")] == ["a", "7", '["a", null]', None]
+
+
 def test_standard_input_and_gzip_are_read(light_models: Path, tmp_path: Path) -> None:
     line = json.dumps({"text": SENTENCE}).encode()
     packed = tmp_path / "in.jsonl.gz"
