@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError
 
 if TYPE_CHECKING:
     from pipeline.annotator import Annotator
+    from pipeline.boilerplate.recurring import Config as RecurringConfig
     from pipeline.datasets import Task
     from pipeline.stages.annotate import Config as AnnotateConfig
 
@@ -80,6 +81,9 @@ def annotate(
     runtime: Annotated[str, typer.Option(help="auto or torch.")] = "auto",
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
     keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Add each article's raw text.")] = False,
+    recurring: Annotated[
+        Path | None, typer.Option("--recurring", help="Blocks that outlets repeat, as 'newsfacts mine' wrote them.")
+    ] = None,
 ) -> None:
     """Annotate articles; what is no article goes to OUTPUT.rejected.jsonl with a reason."""
     from pipeline import batch, reading, writing
@@ -91,7 +95,7 @@ def annotate(
     files = [found for found in reading.expand(inputs) if isinstance(found, str)]
     _refuse_to_overwrite(files, output, batch.rejected_path(output), batch.summary_path(output))
     summary = batch.annotate_files(
-        inputs, output, _annotator(models, settings), settings, limit=limit, keep_raw=keep_raw
+        inputs, output, _annotator(models, settings, recurring), settings, limit=limit, keep_raw=keep_raw
     )
     rejected = sum(summary.rejected.values())
     typer.echo(
@@ -277,12 +281,28 @@ def _annotate_config(path: Path | None) -> AnnotateConfig:
     return config.section(sections, "annotate", Config, source=path or Path("defaults"))
 
 
-def _annotator(models: Path, settings: AnnotateConfig) -> Annotator:
+def _recurring_config(path: Path | None) -> RecurringConfig | None:
+    from pipeline import config, stage_runner
+    from pipeline.stages.train_boilerplate import Config
+
+    sections = config.load(path, stage_runner.names()) if path else {}
+    if path is None or "train_boilerplate" not in sections:
+        return None
+    return config.section(sections, "train_boilerplate", Config, source=path).recurring
+
+
+def _annotator(models: Path, settings: AnnotateConfig, recurring: Path | None = None) -> Annotator:
     from pipeline.annotator import Annotator
+    from pipeline.boilerplate.recurring import read
 
     if not models.is_dir():
         raise ModelError(f"no models folder {models}; train with 'make repro' or name another with --models")
-    return Annotator(models, strip_config=settings.strip, min_scores=settings.min_scores)
+    return Annotator(
+        models,
+        strip_config=settings.strip,
+        min_scores=settings.min_scores,
+        recurring=read(recurring) if recurring else None,
+    )
 
 
 def _run_stage(name: str, arguments: list[str]) -> None:

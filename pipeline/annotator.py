@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 import pipeline
 from pipeline import claims, facts, stance, targets, topic
 from pipeline.alignment import AlignedText
-from pipeline.article import Annotation, Article, Claim, Edit, Provenance, Sentence, Stance
+from pipeline.article import Annotation, Article, Claim, Edit, Line, MarkKind, Provenance, Sentence, Stance
 from pipeline.boilerplate import lines as line_examples
 from pipeline.boilerplate import rules
+from pipeline.boilerplate.recurring import ASSET as RECURRING
+from pipeline.boilerplate.recurring import Recurring
+from pipeline.boilerplate.recurring import read as read_recurring
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers import store
@@ -27,6 +31,7 @@ from pipeline.targets import Mention, Target
 TASKS = ("boilerplate", "topic", "stance", "claims")
 ABSTAINING = ("topic", "stance")
 LEXICON = "lexicon"
+HEADLINE_LINES = 4  # within which a record's text may repeat its title
 MAX_TARGETS = 5  # stances listed for one article, the most named first
 
 
@@ -43,10 +48,13 @@ class Body:
 class Stripper:
     """Cleans, strips and splits: the part of annotation that training shares."""
 
-    def __init__(self, model: store.Model, config: StripConfig | None = None) -> None:
+    def __init__(
+        self, model: store.Model, config: StripConfig | None = None, *, recurring: Recurring | None = None
+    ) -> None:
         self.model = model
         self.config = config or parse(StripConfig, model.manifest.config["strip"], where=str(model.folder))
         self.lexicon = rules.load(model.folder / LEXICON)
+        self.recurring = read_recurring(model.folder / RECURRING).joined(recurring or Recurring())
 
     def strip(self, articles: Sequence[Article]) -> list[Body]:
         """Return each article's stripped text and sentences."""
@@ -60,7 +68,9 @@ class Stripper:
             examples = [
                 example
                 for (article, _), found in zip(articles, split_lines, strict=True)
-                for example in line_examples.examples(found, opens_with_headline=article.opens_with_headline)
+                for example in line_examples.examples(
+                    [line.text for line in found], opens_with_headline=article.opens_with_headline
+                )
             ]
             predictions = self.model.predict(examples)
         bodies: list[Body] = []
@@ -69,14 +79,36 @@ class Stripper:
             stripped = strip(
                 cleaned,
                 found,
-                predictions[position : position + len(found)] if self.config.learned else None,
                 self.lexicon,
                 self.config,
-                opens_with_headline=article.opens_with_headline,
+                headlines=_headlines(article, found),
+                recurring=self.recurring.find(article, found),
+                predictions=predictions[position : position + len(found)] if self.config.learned else None,
+                marks=None if article.extraction is None else _marks(article, cleaned, found),
             )
             position += len(found)
             bodies.append(_body(article, stripped))
         return bodies
+
+
+def _headlines(article: Article, found: Sequence[Line]) -> set[int]:
+    """Return the lines that hold the headline: the first of a plain text, or what repeats a record's title."""
+    if article.opens_with_headline:
+        return {0}
+    title = " ".join((article.title or "").casefold().split())
+    return {index for index, line in enumerate(found[:HEADLINE_LINES]) if line.text.casefold() == title}
+
+
+def _marks(article: Article, cleaned: AlignedText, found: Sequence[Line]) -> list[MarkKind | None]:
+    """Return the mark of each clean line, by where the line starts in the raw text."""
+    starts = [mark.raw_start for mark in article.marks]
+    marks: list[MarkKind | None] = []
+    for line in found:
+        raw_start, _ = cleaned.raw_span(line.start, line.end)
+        index = bisect_right(starts, raw_start) - 1
+        inside = index >= 0 and raw_start < article.marks[index].raw_end
+        marks.append(article.marks[index].kind if inside else None)
+    return marks
 
 
 def _body(article: Article, stripped: Stripped) -> Body:
@@ -99,6 +131,7 @@ class Annotator:
         *,
         strip_config: StripConfig | None = None,
         min_scores: Mapping[str, float] | None = None,
+        recurring: Recurring | None = None,
     ) -> None:
         loaded = {task: store.load(models / task, task) for task in TASKS}
         for task, score in (min_scores or {}).items():
@@ -108,7 +141,7 @@ class Annotator:
                 )
             loaded[task] = replace(loaded[task], min_score=score)
         self._models = loaded
-        self._stripper = Stripper(loaded["boilerplate"], strip_config)
+        self._stripper = Stripper(loaded["boilerplate"], strip_config, recurring=recurring)
         self._topics = topic.load_topics(models / "topic" / topic.ASSET)
         self._targets = targets.load_targets(models / "stance" / targets.ASSET)
         self._aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
@@ -116,6 +149,7 @@ class Annotator:
             "strip": self._stripper.config.model_dump(mode="json"),
             "min_scores": {task: model.min_score for task, model in loaded.items()},
             "models": {task: model.digest for task, model in loaded.items()},
+            "recurring": recurring.digest if recurring else None,
         }
         config = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         self.provenance = Provenance(
@@ -235,7 +269,7 @@ class Annotator:
             removed=stripped.removals,
             edits=edits,
             text=stripped.body.text,
-            warnings=stripped.warnings,
+            warnings=(*article.warnings, *stripped.warnings),
             provenance=provenance,
             metadata=article.metadata,
             raw=article.raw if keep_raw else None,

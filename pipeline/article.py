@@ -12,12 +12,22 @@ Role = Literal[
 ]  # fmt: skip
 ClaimLabel = Literal["checkworthy", "factual", "none"]
 StanceLabel = Literal["favor", "against", "neutral"]
+MarkKind = Literal["stated", "unstated", "link", "doubtful"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 KEPT_ROLES: tuple[Role, ...] = ROLES[:5]
 REMOVED_ROLES: tuple[Role, ...] = ROLES[5:]
 CLAIM_LABELS: tuple[ClaimLabel, ...] = get_args(ClaimLabel)
 STANCE_LABELS: tuple[StanceLabel, ...] = get_args(StanceLabel)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a page says about a line of the text extracted from it; offsets count characters of the raw text."""
+
+    kind: MarkKind
+    raw_start: int
+    raw_end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Article:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     opens_with_headline: bool = False
     extraction: Mapping[str, str] | None = None
+    marks: tuple[Mark, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

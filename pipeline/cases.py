@@ -43,7 +43,9 @@ def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
     for item in articles:
         own, aligned, found = gold[item.article.id], item.aligned(), lines(item.text)
         roles = roles_of_lines(own, [aligned.raw_span(line.start, line.end) for line in found])
-        features = line_examples.examples(found, opens_with_headline=item.article.opens_with_headline)
+        features = line_examples.examples(
+            [line.text for line in found], opens_with_headline=item.article.opens_with_headline
+        )
         for example, role in zip(features, roles, strict=True):
             examples.append(Example(example.text, features=example.features, label=role, group=own.id))
             outlets.append(own.outlet)
@@ -127,9 +129,9 @@ def of_listed_claims(articles: Sequence[LabelledArticle], gold: Gold, model: Mod
     return Cases("listed claims", "sentences", CLAIM_LABELS, examples, genres), answers
 
 
-def score_stripping(articles: Sequence[CleanArticle], gold: Gold, model: Model, *, seed: int) -> StripEvaluation:
+def score_stripping(articles: Sequence[CleanArticle], gold: Gold, stripper: Stripper, *, seed: int) -> StripEvaluation:
     """Score the removal of lines; a line counts as removed when most of its characters are."""
-    bodies = Stripper(model).strip_clean([(item.article, item.aligned()) for item in articles])
+    bodies = stripper.strip_clean([(item.article, item.aligned()) for item in articles])
     true: list[str] = []
     guessed: list[str] = []
     groups: list[str] = []

@@ -1,11 +1,18 @@
-"""An HTML page → its main text, by trafilatura, within limits of our own."""
+"""An HTML page → its main text, by trafilatura or an extractor of the user's, within limits of our own."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from pipeline.errors import InputError
+from pipeline import page
+from pipeline.article import Mark
+from pipeline.errors import ConfigError, InputError
+
+DEFAULT = "trafilatura"
 
 # Possessive: an unclosed tag of megabytes is given up at once.
 _TAG = re.compile(rb"<!--|-->|<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
@@ -15,30 +22,113 @@ _UNCOUNTED = frozenset(
     b"html head body p li dt dd option optgroup caption colgroup thead tbody tfoot tr th td rp rt".split()
 )
 _RAW_TEXT = frozenset(b"script style textarea title".split())  # what looks like a tag in these is none
+# Where the precise reading keeps between these shares of the plain one, the rest is a second article or a repetition;
+# where it keeps less, it has lost the article itself.
+_SECOND_ARTICLE = (0.25, 0.5)
 
 
-def extract(html: str, max_depth: int) -> tuple[str, dict[str, str], dict[str, str]]:
-    """Return a page's main text, how it was extracted, and its title, source, date and address where found.
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A page's main text, one paragraph a line, and what the page says of itself."""
+
+    text: str
+    title: str | None = None
+    source: str | None = None
+    published: str | None = None
+    url: str | None = None
+    extractor: str = ""
+    version: str = ""
+    precise: str | None = None
+    """The same by a stricter reading, where there is one: a line that it leaves out is doubtful."""
+
+
+Extractor = Callable[[str], Extracted]
+
+
+@dataclass(frozen=True, slots=True)
+class Main:
+    """What becomes an article: the text without its headline, how it was found, and what the page says of its lines."""
+
+    text: str
+    extraction: dict[str, str]
+    known: dict[str, str]
+    marks: tuple[Mark, ...]
+
+
+def load(name: str) -> Extractor:
+    """Return the extractor called ``trafilatura``, or a function named as ``module:function``.
+
+    Raises:
+        ConfigError: there is no such module or function.
+    """
+    if name == DEFAULT:
+        return by_trafilatura
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"no extractor {name!r} ({error}); name {DEFAULT}, or module:function") from None
+    if not callable(found):
+        raise ConfigError(f"the extractor {name!r} is no function; name {DEFAULT}, or module:function")
+    extractor: Extractor = found
+    return extractor
+
+
+def extract(html: str, extractor: Extractor, max_depth: int) -> Main:
+    """Return a page's main text with what the page tells about its lines.
 
     Raises:
         InputError: the page has more than ``max_depth`` open elements at once, or no main text.
     """
-    import trafilatura
-
     depth = _depth(html.encode("utf-8", "replace"))
     if depth > max_depth:
         raise InputError("html-too-deep", f"{depth} open elements, over max_html_depth = {max_depth}")
-    document = trafilatura.bare_extraction(html, include_comments=False, include_tables=False, with_metadata=True)
-    text = (document.text or "") if document is not None else ""
-    if document is None or not text.strip():
-        raise InputError("no-main-text", "trafilatura found no main text")
-    found = {"title": document.title, "source": document.sitename, "published": document.date, "url": document.url}
-    extraction = {
-        "extractor": "trafilatura",
-        "version": trafilatura.__version__,
-        "sha256": hashlib.sha256(text.encode()).hexdigest(),
-    }
-    return text, extraction, {name: str(value) for name, value in found.items() if value}
+    found = extractor(html)
+    if not found.text.strip():
+        raise InputError("no-main-text", f"{found.extractor or 'the extractor'} found no main text")
+    text, marks = page.read(html, found.text, found.title, found.precise)
+    return Main(
+        text=text,
+        extraction={
+            "extractor": found.extractor,
+            "version": found.version,
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        },
+        known={
+            name: value
+            for name, value in {
+                "title": found.title,
+                "source": found.source,
+                "published": found.published,
+                "url": found.url,
+            }.items()
+            if value
+        },
+        marks=marks,
+    )
+
+
+def by_trafilatura(html: str) -> Extracted:
+    """Extract with trafilatura, without comments: its plain reading, and its precise one to doubt lines by."""
+    import trafilatura
+
+    plain = trafilatura.bare_extraction(html, include_comments=False, with_metadata=True)
+    text = (plain.text or "") if plain is not None else ""
+    precise = trafilatura.bare_extraction(html, include_comments=False, favor_precision=True)
+    strict = (precise.text or "") if precise is not None else ""
+    found = Extracted(text, extractor=DEFAULT, version=trafilatura.__version__, precise=strict)
+    low, high = _SECOND_ARTICLE
+    if low * len(text) < len(strict) < high * len(text):
+        found = replace(found, text=strict, precise=None)
+    if plain is None:
+        return found
+    return replace(
+        found,
+        title=plain.title or None,
+        source=plain.sitename or None,
+        published=str(plain.date) if plain.date else None,
+        url=plain.url or None,
+    )
 
 
 def _depth(html: bytes) -> int:

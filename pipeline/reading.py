@@ -23,7 +23,8 @@ from pipeline.article import Article, Rejection
 from pipeline.config import Section
 from pipeline.decoding import decode
 from pipeline.errors import ConfigError, InputError
-from pipeline.extraction import extract
+from pipeline.extraction import DEFAULT, Main
+from pipeline.extraction_process import IsolatedExtraction
 
 DOCUMENTS = (".txt", ".html", ".htm")  # a file of these is one article
 ENDINGS = (*DOCUMENTS, *rows.ENDINGS)
@@ -38,6 +39,10 @@ class Config(Section):
     """Bytes of one text, page or record; a longer one is rejected, not cut."""
     max_html_depth: int = Field(default=500, gt=0)
     """Open elements at once; deeper pages are broken or hostile, and parsers recurse on them."""
+    max_html_seconds: float = Field(default=20.0, gt=0)
+    """Seconds that the extractor may take for one page."""
+    extractor: str = DEFAULT
+    """What finds a page's main text: trafilatura, or a function of yours as ``module:function``."""
 
 
 def expand(inputs: Iterable[str]) -> list[str | Rejection]:
@@ -108,20 +113,23 @@ def _no_file(path: str) -> str:
 
 def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]:
     """Yield one Article or one Rejection for every article, line or row of the inputs, in their order."""
-    for file in expand(inputs):
-        if isinstance(file, Rejection):
-            yield dataclasses.replace(file, input=_writable(file.input))
-            continue
-        name = _writable(file)
-        found = False
-        for item in _read_file(file, config):
-            found = True
-            yield item if name == file else dataclasses.replace(item, input=name)
-        if not found:
-            yield Rejection(name, 0, None, "empty", "holds no record")
+    with IsolatedExtraction(
+        config.extractor, max_depth=config.max_html_depth, max_seconds=config.max_html_seconds
+    ) as pages:
+        for file in expand(inputs):
+            if isinstance(file, Rejection):
+                yield dataclasses.replace(file, input=_writable(file.input))
+                continue
+            name = _writable(file)
+            found = False
+            for item in _read_file(file, config, pages):
+                found = True
+                yield item if name == file else dataclasses.replace(item, input=name)
+            if not found:
+                yield Rejection(name, 0, None, "empty", "holds no record")
 
 
-def _read_file(file: str, config: Config) -> Iterator[Article | Rejection]:
+def _read_file(file: str, config: Config, pages: IsolatedExtraction) -> Iterator[Article | Rejection]:
     kind = ".jsonl" if file == "-" else rows.ending(file, ENDINGS)
     try:
         if kind is None:
@@ -135,9 +143,9 @@ def _read_file(file: str, config: Config) -> Iterator[Article | Rejection]:
                 if isinstance(record, Rejection):
                     yield record
                 else:
-                    yield article_of(record, input=file, line=number, config=config, warnings=warnings)
+                    yield _article_of(record, file, number, config, pages, warnings)
         else:
-            yield _read_document(file, kind, config)
+            yield _read_document(file, kind, config, pages)
     except (OSError, EOFError, zlib.error) as error:
         yield Rejection(file, 0, None, "unreadable", str(error))
 
@@ -147,16 +155,21 @@ def _writable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def article_of(
-    record: Mapping[str, Any], *, input: str, line: int, config: Config, warnings: tuple[str, ...] = ()
+def _article_of(
+    record: Mapping[str, Any],
+    file: str,
+    line: int,
+    config: Config,
+    pages: IsolatedExtraction,
+    warnings: tuple[str, ...],
 ) -> Article | Rejection:
-    """Return the article of one record, or why it is none; ``warnings`` are those of reading its file."""
     identity: str | None = None
     try:
         identity = _identity(record)
-        return _from_record(record, identity, input=input, line=line, config=config, warnings=warnings)
+        value, known, rest, main = _fields(record, config, pages)
+        return _article(identity, file, line, value, known, rest, headline=False, main=main, warnings=warnings)
     except InputError as error:
-        return Rejection(input, line, identity, error.reason, str(error))
+        return Rejection(file, line, identity, error.reason, str(error))
 
 
 def _identity(record: Mapping[str, Any]) -> str | None:
@@ -168,15 +181,10 @@ def _identity(record: Mapping[str, Any]) -> str | None:
     return _writable(str(given))
 
 
-def _from_record(
-    record: Mapping[str, Any],
-    identity: str | None,
-    *,
-    input: str,
-    line: int,
-    config: Config,
-    warnings: tuple[str, ...],
-) -> Article:
+def _fields(
+    record: Mapping[str, Any], config: Config, pages: IsolatedExtraction
+) -> tuple[str, dict[str, str], dict[str, Any], Main | None]:
+    """Return a record's text, what it has of our fields, its other fields, and what its page gave."""
     known, left = _known(record)
     text, html = record.get("text"), record.get("html")
     if text is None and html is None:
@@ -194,12 +202,11 @@ def _from_record(
     rest = _plain({name: value for name, value in record.items() if name not in ("text", "html")})
     _require_unicode(value)
     _require_text(value)
-    extraction = None
-    if text is None:
-        value, extraction, found = extract(value, config.max_html_depth)
-        known = {**found, **known}
     rest = {name: value for name, value in rest.items() if name not in FIELDS or name in left}
-    return _article(identity, input, line, value, known, rest, headline=False, extraction=extraction, warnings=warnings)
+    if text is not None:
+        return value, known, rest, None
+    main = pages.extract(value)
+    return main.text, {**main.known, **known}, rest, main
 
 
 def _known(record: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
@@ -248,7 +255,7 @@ def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _read_document(file: str, kind: str, config: Config) -> Article | Rejection:
+def _read_document(file: str, kind: str, config: Config, pages: IsolatedExtraction) -> Article | Rejection:
     path = Path(file)
     try:
         if path.stat().st_size > config.max_article_bytes:
@@ -258,9 +265,9 @@ def _read_document(file: str, kind: str, config: Config) -> Article | Rejection:
         text, guessed = decode(path.read_bytes())
         warnings = (f"decoded: {guessed}",) if guessed else ()
         if kind == ".txt":
-            return _article(None, file, 1, text, {}, {}, headline=True, extraction=None, warnings=warnings)
-        main, extraction, known = extract(text, config.max_html_depth)
-        return _article(None, file, 1, main, known, {}, headline=False, extraction=extraction, warnings=warnings)
+            return _article(None, file, 1, text, {}, {}, headline=True, main=None, warnings=warnings)
+        main = pages.extract(text)
+        return _article(None, file, 1, main.text, main.known, {}, headline=False, main=main, warnings=warnings)
     except InputError as error:
         return Rejection(file, 1, None, error.reason, str(error))
 
@@ -274,7 +281,7 @@ def _article(
     rest: Mapping[str, Any],
     *,
     headline: bool,
-    extraction: Mapping[str, str] | None,
+    main: Main | None,
     warnings: tuple[str, ...],
 ) -> Article:
     _require_unicode(raw)
@@ -293,7 +300,8 @@ def _article(
         url=known.get("url"),
         metadata=rest,
         opens_with_headline=headline,
-        extraction=extraction,
+        extraction=main.extraction if main else None,
+        marks=main.marks if main else (),
         warnings=warnings,
     )
 

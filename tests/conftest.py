@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from pipeline.boilerplate.rules import Lexicon, Rule
+from pipeline.boilerplate.rules import Language, Lexicon, Rule
 from pipeline.classifiers import linear
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.linear import LinearClassifier
@@ -112,7 +112,8 @@ def topics(project: Path) -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def lexicon() -> Lexicon:
     """Two rules: one that takes a line, one that takes a span."""
-    return Lexicon(
+    language = Language(
+        language="en",
         rules=(
             Rule(
                 id="follow",
@@ -131,8 +132,8 @@ def lexicon() -> Lexicon:
                 keep=("The letter (read: the order) came.",),
             ),
         ),
-        files={"tiny.yaml": b""},
     )
+    return Lexicon((language,), {"tiny.yaml": b""})
 
 
 SPORT = ("The striker scored twice in the cup final.", "The keeper saved a penalty in the match.", "The team won.")

@@ -31,11 +31,13 @@ LAYERS = (
     ("stage_runner", "doctor"),
     ("stages", "tracking", "report"),
     ("learning_curve",),
-    ("batch", "labelling", "cases"),
+    ("batch", "mining", "labelling", "cases"),
     ("annotator", "predicting", "writing", "evaluation", "datasets", "corpus_check"),
     ("topic", "stance", "claims", "facts", "targets", "boilerplate"),
     ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement"),
-    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "extraction", "decoding"),
+    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "decoding", "extraction_process"),
+    ("extraction",),
+    ("page",),
     ("article", "errors"),
 )
 OUTSIDE = {

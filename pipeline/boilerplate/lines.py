@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipeline.article import Line
 from pipeline.classifiers.contract import Example
 
 _TERMINAL = re.compile(r"[.!?…।][\"”’')\]]*$")
@@ -13,13 +12,25 @@ _WORD = re.compile(r"\w+")
 _LINK = re.compile(r"https?://|www\.|\b[\w-]+\.(?:com|org|net|co\.uk)\b")
 _EMOJI = re.compile("[\u2190-\u21ff\u2600-\u27bf\u25a0-\u25ff\U0001f000-\U0001faff]")
 _PRONOUN = re.compile(r"\b(?:you|your|us|our|we)\b", re.IGNORECASE)
+_PROFESSION = (
+    r"author|writer|reporter|columnist|correspondent|editor|journalist|contributor|fellow|professor|lecturer|scholar"
+    r"|director|president|founder|host|anchor|analyst|commentator|blogger|researcher|member|attorney|strategist"
+)
+# “Jane Roe is a fellow at …”, “The writer covers …”: whom it describes, only its place in the text can tell.
+_BIO = re.compile(
+    rf"^[*_(—– ]*(?:The (?:author|writer)s?|(?:[A-Z][\w.’'-]+ ){{2,4}}|[A-Z][\w.’'-]+ [A-Z][\w.’'-]+, .{{3,60}}, )"
+    rf"(?:is|are|was|covers?|writes?|reports?|teaches|leads|contributed)\b(?:.{{0,120}}\b(?:{_PROFESSION})s?\b)?"
+)
 LONG_LINE = 120  # characters: a line this long is almost always a paragraph, so it tells where the body is
 
+EDGE = 3  # lines at the top and at the bottom of an article, where what a line looks like means more
+_AT_EDGES = ("bio", "sentence", "second person", "words <= 8", "words > 25", "link", "handle", "capitalised")
 
-def examples(lines: Sequence[Line], *, opens_with_headline: bool) -> list[Example]:
+
+def examples(lines: Sequence[str], *, opens_with_headline: bool) -> list[Example]:
     """Return one example for each line of an article, in order."""
-    own = [_features(line.text) for line in lines]
-    long = [index for index, line in enumerate(lines) if len(line.text) >= LONG_LINE]
+    own = [_features(line) for line in lines]
+    long = [index for index, line in enumerate(lines) if len(line) >= LONG_LINE]
     first_long, last_long = (long[0], long[-1]) if long else (len(lines), -1)
     seen: set[str] = set()
     found: list[Example] = []
@@ -30,19 +41,28 @@ def examples(lines: Sequence[Line], *, opens_with_headline: bool) -> list[Exampl
                 features |= {f"{name}:{key}": value for key, value in own[neighbour].items()}
             else:
                 features[f"{name}:none"] = 1.0
+        end = len(lines) - 1 - index
+        if index < EDGE or end < EDGE:
+            edge = "top" if index < EDGE else "bottom"
+            features |= {f"{edge}:{key}": features[key] for key in _AT_EDGES}
         features |= {
             "first": float(index == 0),
             "headline expected": float(index == 0 and opens_with_headline),
             "second": float(index == 1),
-            "last": float(index == len(lines) - 1),
-            "from end": min(len(lines) - 1 - index, 5) / 5,
+            "last": float(end == 0),
+            "from end": min(end, 5) / 5,
             "above body": float(index < first_long),
             "below body": float(index > last_long),
-            "repeated": float(line.text in seen),
+            "repeated": float(line in seen),
         }
-        seen.add(line.text)
-        found.append(Example(text=line.text, features=features))
+        seen.add(line)
+        found.append(Example(text=line, features=features))
     return found
+
+
+def ends_like_sentence(text: str) -> bool:
+    """Tell whether a line ends as a sentence does."""
+    return bool(_TERMINAL.search(text))
 
 
 def _features(text: str) -> dict[str, float]:
@@ -53,7 +73,7 @@ def _features(text: str) -> dict[str, float]:
         "words <= 3": float(len(words) <= 3),
         "words <= 8": float(len(words) <= 8),
         "words > 25": float(len(words) > 25),
-        "sentence": float(bool(_TERMINAL.search(text))),
+        "sentence": float(ends_like_sentence(text)),
         "question": float(text.rstrip().endswith("?")),
         "colon end": float(text.rstrip().endswith(":")),
         "capitalised": sum(word[0].isupper() for word in words) / count,
@@ -69,4 +89,5 @@ def _features(text: str) -> dict[str, float]:
         "bracketed": float(text[:1] in "([" and text.rstrip()[-1:] in ")]"),
         "second person": float(bool(_PRONOUN.search(text))),
         "lower start": float(text[:1].islower()),
+        "bio": float(bool(_BIO.match(text))),
     }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from pydantic import Field
 
 from pipeline.alignment import AlignedText
-from pipeline.article import KEPT_ROLES, ROLES, Edit, Line, Removal, Role
+from pipeline.article import KEPT_ROLES, ROLES, Edit, Line, MarkKind, Removal, Role
+from pipeline.boilerplate.recurring import Hit as RecurringHit
 from pipeline.boilerplate.rules import Lexicon
 from pipeline.classifiers.contract import Prediction
 from pipeline.config import Section
@@ -22,14 +23,18 @@ class Config(Section):
 
     rules: bool = True
     """The lexicon layer."""
+    recurring: bool = True
+    """The layer of blocks that an outlet repeats."""
     learned: bool = True
     """The line classifier layer."""
-    min_score: float = Field(default=0.7, ge=0, le=1)
+    min_score: float = Field(default=0.6, ge=0, le=1)
     """Probability, summed over the removed roles, from which the line classifier removes a line."""
-    min_sentence_score: float = Field(default=0.9, ge=0, le=1)
-    """The same for a line that ends like a sentence or a speaker's turn: losing one of those is worse."""
+    min_sentence_score: float = Field(default=0.8, ge=0, le=1)
+    """The same for a line that ends like a sentence: losing one of those is worse."""
+    min_marked_score: float = Field(default=0.05, ge=0, le=1)
+    """The same for a line of a web page that the page itself casts doubt on; its other lines only rules may take."""
     max_removed_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of an article's characters, blanks aside; beyond it only rules are trusted, with a warning."""
+    """Share of an article's characters, blanks aside; beyond it layers are dropped, the last first, with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,13 @@ class Stripped:
 _CORRECTION = re.compile(r"(?:correction|corrections|clarification|editor.s note|an earlier version)\b", re.IGNORECASE)
 
 
-_SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$|^[A-Z]{2,}[A-Z .]*: ")
+_SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$")
 # Items of a list and introductions to what follows, as long as a sentence: to the line classifier they look like links
 # and captions, and taking a programme's points out of a report is worse than leaving a link.
 _LIST_ITEM = re.compile(r"[*•‣▪◦–-] *\S+(?: +\S+){9}")
 _INTRODUCTION = re.compile(r"(?:\S+ +){7,}\S+:$")
+# Who speaks in a transcript: a turn is as short as a byline, and its opening recurs like one.
+_TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z][A-Z.’'-]+: \S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +77,52 @@ class _Cut:
 def strip(
     clean: AlignedText,
     lines: Sequence[Line],
-    predictions: Sequence[Prediction] | None,
     lexicon: Lexicon,
     config: Config,
     *,
-    opens_with_headline: bool,
+    headlines: Collection[int] = (),
+    recurring: Sequence[RecurringHit] = (),
+    predictions: Sequence[Prediction] | None = None,
+    marks: Sequence[MarkKind | None] | None = None,
 ) -> Stripped:
     """Remove boilerplate lines and spans.
 
-    Rules come first; the line classifier decides over what they leave. ``predictions`` are those of the line
-    classifier, one for each line, or None where that layer is off.
+    Rules come first, then the blocks that the outlet repeats; the line classifier decides over what they leave.
+    ``headlines`` are the indices of lines that only rules may touch; ``predictions`` are those of the line
+    classifier, one for each line, or None where that layer is off; ``marks`` are what a web page says of each line,
+    or None where the text is from no page.
     """
+    learned: list[_Cut] = []
+    if predictions is not None:
+        judged = _learned_cuts if marks is None else _marked_cuts
+        learned = judged(lines, predictions, config, headlines, marks or ())
+    layers: list[tuple[str, list[_Cut]]] = []
+    if config.rules:
+        layers.append(("rules", [cut for line in lines for cut in _rule_cuts(line, lexicon)]))
+    if config.recurring and recurring:
+        whole = {cut.start for cut in learned}
+        layers.append(("recurring blocks", _recurring_cuts(lines, recurring, headlines, whole)))
+    if learned:
+        layers.append(("line classifier", learned))
     warnings: list[str] = []
-    by_rule = _whole(clean, [cut for line in lines for cut in _rule_cuts(line, lexicon)]) if config.rules else []
-    learned = _learned_cuts(lines, predictions, by_rule, config, opens_with_headline) if predictions else []
-    cuts = _whole(clean, sorted(by_rule + learned, key=lambda cut: cut.start))
-    if _share(cuts, clean.text) > config.max_removed_share:
-        warnings.append(f"strip-guard: {_share(cuts, clean.text):.0%} would go; only rules were applied")
-        cuts = by_rule
-        if _share(cuts, clean.text) > config.max_removed_share:
-            warnings.append(f"strip-guard: rules alone would take {_share(cuts, clean.text):.0%}; nothing was removed")
-            cuts = []
-    return _apply(clean, lines, predictions, cuts, tuple(warnings), opens_with_headline)
+    cuts = _joined(clean, lines, [found for _, found in layers])
+    while layers and _share(cuts, clean.text) > config.max_removed_share:
+        name, _ = layers.pop()
+        warnings.append(f"strip-guard: {_share(cuts, clean.text):.0%} would go; {name} not applied")
+        cuts = _joined(clean, lines, [found for _, found in layers])
+    return _apply(clean, lines, predictions, cuts, tuple(warnings), headlines)
+
+
+def _joined(clean: AlignedText, lines: Sequence[Line], layers: Sequence[Sequence[_Cut]]) -> list[_Cut]:
+    """Return the cuts of all layers, of which an earlier one settles a line for the later ones."""
+    starts = [line.start for line in lines]
+    settled: set[int] = set()
+    taken: list[_Cut] = []
+    for cuts in layers:
+        fresh = [cut for cut in cuts if bisect_right(starts, cut.start) - 1 not in settled]
+        settled |= {bisect_right(starts, cut.start) - 1 for cut in fresh}
+        taken += fresh
+    return _whole(clean, sorted(taken, key=lambda cut: cut.start))
 
 
 def _rule_cuts(line: Line, lexicon: Lexicon) -> list[_Cut]:
@@ -107,27 +138,66 @@ def _rule_cuts(line: Line, lexicon: Lexicon) -> list[_Cut]:
     return sorted(cuts, key=lambda cut: cut.start)
 
 
+def _recurring_cuts(
+    lines: Sequence[Line], hits: Sequence[RecurringHit], headlines: Collection[int], whole: Collection[int]
+) -> list[_Cut]:
+    """Return the blocks found, but for a sentence in a line of which ``whole`` tells that it goes as a whole."""
+    starts = [line.start for line in lines]
+    cuts: list[_Cut] = []
+    for hit in hits:
+        index = bisect_right(starts, hit.start) - 1
+        if index in headlines or _CORRECTION.match(lines[index].text) or _TURN.match(lines[index].text):
+            continue
+        if hit.block.kind == "sentence" and lines[index].start in whole:
+            continue
+        if all(hit.end <= cut.start or cut.end <= hit.start for cut in cuts):
+            cuts.append(_Cut(hit.start, hit.end, hit.block.role, f"recurring:{hit.block.id}"))
+    return cuts
+
+
 def _learned_cuts(
     lines: Sequence[Line],
     predictions: Sequence[Prediction],
-    taken: Sequence[_Cut],
     config: Config,
-    opens_with_headline: bool,
+    headlines: Collection[int],
+    _marks: Sequence[MarkKind | None],
 ) -> list[_Cut]:
     cuts: list[_Cut] = []
-    starts = [line.start for line in lines]
-    touched = {bisect_right(starts, cut.start) - 1 for cut in taken}
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
-        if index in touched or (index == 0 and opens_with_headline):
+        if index in headlines:
             continue
-        if any(kept.match(line.text) for kept in (_CORRECTION, _LIST_ITEM, _INTRODUCTION)):
+        if any(kept.match(line.text) for kept in (_CORRECTION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue
-        removable = {label: score for label, score in prediction.scores.items() if label not in KEPT_ROLES}
-        score = sum(removable.values())
+        score, role = _residue(prediction)
         if score >= (config.min_sentence_score if _SENTENCE.search(line.text) else config.min_score):
-            role = _role(max(removable, key=lambda label: removable[label]))
             cuts.append(_Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts
+
+
+def _marked_cuts(
+    lines: Sequence[Line],
+    predictions: Sequence[Prediction],
+    config: Config,
+    headlines: Collection[int],
+    marks: Sequence[MarkKind | None],
+) -> list[_Cut]:
+    """Return the lines that the page casts doubt on; an extractor has been over the others already."""
+    cuts: list[_Cut] = []
+    for index, (line, prediction, mark) in enumerate(zip(lines, predictions, marks, strict=True)):
+        if index in headlines or mark is None or mark == "stated" or _CORRECTION.match(line.text):
+            continue
+        score, role = _residue(prediction)
+        if mark == "link":
+            cuts.append(_Cut(line.start, line.end, "related", "page:link"))
+        elif score >= config.min_marked_score:
+            cuts.append(_Cut(line.start, line.end, role, f"page:{mark}:{score:.2f}"))
+    return cuts
+
+
+def _residue(prediction: Prediction) -> tuple[float, Role]:
+    """Return the probability of not being body, and the likeliest role then."""
+    removable = {label: score for label, score in prediction.scores.items() if label not in KEPT_ROLES}
+    return sum(removable.values()), _role(max(removable, key=lambda label: removable[label]))
 
 
 def _share(cuts: Sequence[_Cut], text: str) -> float:
@@ -144,7 +214,7 @@ def _apply(
     predictions: Sequence[Prediction] | None,
     cuts: Sequence[_Cut],
     warnings: tuple[str, ...],
-    opens_with_headline: bool,
+    headlines: Collection[int],
 ) -> Stripped:
     removals: list[Removal] = []
     for cut in cuts:
@@ -160,7 +230,7 @@ def _apply(
         if start == end:
             continue
         kept.append(Line(body.text[start:end], start, end))
-        roles.append(_kept_role(index, predictions, opens_with_headline))
+        roles.append(_kept_role(index, predictions, headlines))
     spans = {(removal.raw_start, removal.raw_end) for removal in removals}
     edits = tuple(edit for edit in body.edits if (edit.raw_start, edit.raw_end) not in spans)
     return Stripped(body, tuple(kept), tuple(roles), tuple(removals), edits, warnings)
@@ -195,8 +265,8 @@ class _Moved:
         return offset - self._before[index - 1] - (min(offset, end) - start)
 
 
-def _kept_role(index: int, predictions: Sequence[Prediction] | None, opens_with_headline: bool) -> Role:
-    if index == 0 and opens_with_headline:
+def _kept_role(index: int, predictions: Sequence[Prediction] | None, headlines: Collection[int]) -> Role:
+    if index in headlines:
         return "headline"
     if predictions is None:
         return "body"

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline import cases, evaluation
 from pipeline import datasets as added
+from pipeline.annotator import Stripper
 from pipeline.cases import Cases
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
@@ -105,7 +106,7 @@ def run(
     listed = replace(listed, model=replace(listed.model, calibration_error=None, coverage=None, covered_accuracy=None))
     tasks += [article_stance, listed]
 
-    strip = cases.score_stripping(clean_test, gold, loaded["boilerplate"], seed=config.seed)
+    strip = cases.score_stripping(clean_test, gold, Stripper(loaded["boilerplate"]), seed=config.seed)
     write_jsonl(output / PREDICTIONS, scored)
     counts = Counter(splits.values())
     whole = Evaluation({name: counts[name] for name in SPLITS}, strip, tuple(tasks))

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from pydantic import Field
+
 from pipeline import metrics
-from pipeline.article import KEPT_ROLES, ROLES, Line
+from pipeline.article import ROLES
 from pipeline.boilerplate import lines as line_examples
 from pipeline.boilerplate import rules
+from pipeline.boilerplate.fragments import Fragment, RoleLine, kept, splice
+from pipeline.boilerplate.fragments import read_folder as read_fragments
+from pipeline.boilerplate.recurring import ASSET, Miner
+from pipeline.boilerplate.recurring import Config as RecurringConfig
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.classifiers import linear, store
-from pipeline.classifiers.calibration import fit_temperature
+from pipeline.classifiers.calibration import fit_temperature, predictions
 from pipeline.classifiers.contract import Example, gold_indices
 from pipeline.classifiers.linear import Config as LinearConfig
+from pipeline.classifiers.linear import LinearClassifier
 from pipeline.cleaning import lines
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, CleanArticle, Split, read_gold, read_split, roles_of_lines
@@ -29,22 +37,38 @@ class Config(Section):
     linear: LinearConfig = LinearConfig()
     strip: StripConfig = StripConfig()
     """Layers and thresholds of stripping: they travel with the model, so that every user of it strips alike."""
+    max_fragments: int = Field(default=8, ge=0)
+    """Fragments spliced into one copy of an article: more would drown it."""
+    recurring: RecurringConfig = RecurringConfig()
+    """How much evidence makes a recurring block, here and in ``newsfacts mine``."""
 
 
-def run(config: Config, *, cleaned: Path, collected: Path, split: Path, lexicon: Path, model: Path) -> dict[str, float]:
+def run(
+    config: Config, *, cleaned: Path, collected: Path, split: Path, lexicon: Path, fragments: Path, model: Path
+) -> dict[str, float]:
     """Write the model folder; return the line classifier's dev scores."""
-    files = rules.load(lexicon).files  # a broken one should stop the run here, not at inference
+    words = rules.load(lexicon)
+    rules.check(words)  # a broken one should stop the run here, not at inference
     gold = read_gold(collected)
     splits = read_split(split)
-    articles = list(read_jsonl(cleaned / ARTICLES, CleanArticle))
-
-    def of(wanted: Split) -> list[Example]:
-        chosen = [item for item in articles if splits[item.article.id] == wanted]
-        return [example for item in chosen for example in _examples(item, gold[item.article.id])]
-
-    train, dev = of("train"), of("dev")
+    articles: dict[Split, list[CleanArticle]] = {"train": [], "dev": [], "test": []}
+    for item in read_jsonl(cleaned / ARTICLES, CleanArticle):
+        articles[splits[item.article.id]].append(item)
+    train = _training(articles["train"], gold, read_fragments(fragments), config.max_fragments)
+    dev = [
+        example
+        for item in articles["dev"]
+        for example in _labelled(
+            _role_lines(item, gold), item.article.id, opens_with_headline=item.article.opens_with_headline
+        )
+    ]
     classifier = linear.fit(train, ROLES, config.linear, seed=config.seed)
     logits = classifier.logits(dev)
+    temperature = fit_temperature(logits, gold_indices(dev, ROLES))
+    miner = Miner(partial(_scores, classifier, temperature), config.recurring)
+    for item in articles["train"]:
+        miner.add(item.article, lines(item.text))
+    blocks = miner.recurring()
     guessed = [ROLES[index] for index in logits.argmax(axis=1)]
     scores = metrics.classification([example.label or "" for example in dev], guessed, ROLES)
     store.save(
@@ -52,35 +76,59 @@ def run(config: Config, *, cleaned: Path, collected: Path, split: Path, lexicon:
         classifier,
         task="boilerplate",
         engine="linear",
-        temperature=fit_temperature(logits, gold_indices(dev, ROLES)),
+        temperature=temperature,
         min_score=0.0,
         config=config.model_dump(mode="json"),
-        data={"articles": tree_digest(cleaned), "gold": tree_digest(collected), "split": tree_digest(split)},
+        data={
+            "articles": tree_digest(cleaned),
+            "gold": tree_digest(collected),
+            "split": tree_digest(split),
+            "fragments": tree_digest(fragments),
+        },
         metrics={"dev_accuracy": scores.accuracy, "dev_macro_f1": scores.macro_f1},
-        assets={f"lexicon/{name}": content for name, content in files.items()},
+        assets={f"lexicon/{name}": content for name, content in words.files.items()} | {ASSET: blocks.to_json()},
     )
-    return {"train_lines": len(train), "dev_accuracy": scores.accuracy, "dev_macro_f1": scores.macro_f1}
+    return {
+        "train_lines": len(train),
+        "recurring_blocks": len(blocks.blocks),
+        "dev_accuracy": scores.accuracy,
+        "dev_macro_f1": scores.macro_f1,
+    }
 
 
-def _examples(item: CleanArticle, gold: GoldArticle) -> Iterator[Example]:
-    """Yield an article's lines as they stand, with half of the residue gone, and with all of it gone.
+def _scores(classifier: LinearClassifier, temperature: float, examples: Sequence[Example]) -> list[Mapping[str, float]]:
+    logits = classifier.logits(examples)
+    return [found.scores for found in predictions(logits, ROLES, temperature=temperature, min_score=0.0)]
+
+
+def _training(
+    articles: Sequence[CleanArticle], gold: Mapping[str, GoldArticle], fragments: Sequence[Fragment], most: int
+) -> list[Example]:
+    """Return each article's lines as they stand, with half of the residue gone, and with all of it gone.
 
     Most real texts have little residue, ours have much: without the thinned copies, the classifier would learn that
-    the last lines are never body. Records carry their headline apart, so the thinned copies go without it.
+    the last lines are never body. Records carry their headline apart, so the thinned copies go without it. Fragments
+    bring what our outlets lack; each is spliced into two thinned copies.
     """
+    shares: dict[int, list[Fragment]] = {}
+    for rank, fragment in enumerate(sorted(fragments, key=lambda fragment: fragment.digest)):
+        shares.setdefault(rank % len(articles), []).append(fragment)
+    examples: list[Example] = []
+    for number, item in enumerate(articles):
+        lines = _role_lines(item, gold)
+        group = item.article.id
+        examples += _labelled(lines, group, opens_with_headline=item.article.opens_with_headline)
+        for keeps, share in ((_every_other, number), (_never, (number + len(articles) // 2) % len(articles))):
+            thinned = [line for line in lines if line.role != "headline" and (kept(line) or keeps(line.text))]
+            examples += _labelled(splice(thinned, shares.get(share, [])[:most]), group, opens_with_headline=False)
+    return examples
+
+
+def _role_lines(item: CleanArticle, gold: Mapping[str, GoldArticle]) -> list[RoleLine]:
     aligned = item.aligned()
     found = lines(item.text)
-    roles = roles_of_lines(gold, [aligned.raw_span(line.start, line.end) for line in found])
-    yield from _labelled(found, roles, item.article.id, opens_with_headline=item.article.opens_with_headline)
-    for keeps in (_every_other, _never):
-        kept = [
-            (line, role)
-            for line, role in zip(found, roles, strict=True)
-            if role != "headline" and (role in KEPT_ROLES or keeps(line.text))
-        ]
-        yield from _labelled(
-            [line for line, _ in kept], [role for _, role in kept], item.article.id, opens_with_headline=False
-        )
+    roles = roles_of_lines(gold[item.article.id], [aligned.raw_span(line.start, line.end) for line in found])
+    return [RoleLine(line.text, role) for line, role in zip(found, roles, strict=True)]
 
 
 def _every_other(text: str) -> bool:
@@ -92,9 +140,10 @@ def _never(_text: str) -> bool:
     return False
 
 
-def _labelled(
-    found: Sequence[Line], roles: Sequence[str], group: str, *, opens_with_headline: bool
-) -> Iterator[Example]:
-    examples = line_examples.examples(found, opens_with_headline=opens_with_headline)
-    for example, role in zip(examples, roles, strict=True):
-        yield Example(text=example.text, features=example.features, label=role, group=group)
+def _labelled(role_lines: Sequence[RoleLine], group: str, *, opens_with_headline: bool) -> list[Example]:
+    texts = [line.text for line in role_lines]
+    examples = line_examples.examples(texts, opens_with_headline=opens_with_headline)
+    return [
+        Example(text=example.text, features=example.features, label=line.role, group=group)
+        for example, line in zip(examples, role_lines, strict=True)
+    ]

@@ -38,7 +38,11 @@ def test_a_rule_matches_its_examples(rule: Rule, text: str) -> None:
 @pytest.mark.parametrize(("rule", "text"), SPANS)
 def test_a_span_rule_cuts_no_word_in_two(rule: Rule, text: str) -> None:
     for hit in hits_of(rule, text):
-        assert not (text[hit.start - 1 : hit.start].isalnum() and text[hit.start].isalnum()), text[hit.start : hit.end]
+        glued = (
+            text[hit.start - 1 : hit.start].islower() and text[hit.start].isupper()
+        )  # "of the mayorThree more stories"
+        before = text[hit.start - 1 : hit.start].isalnum() and text[hit.start].isalnum()
+        assert glued or not before, text[hit.start : hit.end]
         assert not (text[hit.end - 1].isalnum() and text[hit.end : hit.end + 1].isalnum()), text[hit.start : hit.end]
 
 
@@ -113,7 +117,7 @@ def test_a_folder_is_read_in_the_order_of_its_files_with_their_bytes(tmp_path: P
 )
 def test_a_broken_rule_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        rules.load(written(tmp_path, en=f"language: en\nrules: [{RULE}]".replace(old, new)))
+        rules.check(rules.load(written(tmp_path, en=f"language: en\nrules: [{RULE}]".replace(old, new))))
 
 
 def test_a_folder_without_rules_is_named(tmp_path: Path) -> None:
@@ -149,7 +153,7 @@ def test_every_rule_of_the_project_belongs_to_one_language() -> None:
 def test_a_broken_rule_of_one_language_is_named(tmp_path: Path) -> None:
     broken = RULE.replace("pattern: x", "pattern: '(x'")
     with pytest.raises(ConfigError, match=r"en\.yaml: pattern of 'a' is not RE2"):
-        rules.by_language(written(tmp_path, en=f"language: en\nrules: [{broken}]"))
+        rules.check(rules.by_language(written(tmp_path, en=f"language: en\nrules: [{broken}]"))["en"])
 
 
 def test_a_line_rule_that_a_line_is_too_long_for_does_not_match_it(lexicon: Lexicon) -> None:

@@ -1,0 +1,115 @@
+"""Extraction in a process of its own: a page that takes too long, or takes its parser down, costs that page alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Self
+
+from pipeline import extraction
+from pipeline.article import Mark
+from pipeline.errors import InputError
+from pipeline.extraction import Main
+
+FAILED = "extractor-failed"
+_START_SECONDS = 120  # for the child to import its extractor; it says when it has
+
+
+class IsolatedExtraction:
+    """Extracts pages by a child process, which starts with the first page and again after a page that it lost."""
+
+    def __init__(self, extractor: str, *, max_depth: int, max_seconds: float) -> None:
+        extraction.load(extractor)  # a wrong name should stop the run, not every page
+        self._arguments = (extractor, str(max_depth))
+        self._max_seconds = max_seconds
+        self._child: tuple[subprocess.Popen[bytes], Connection] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def extract(self, html: str) -> Main:
+        """Return a page's main text.
+
+        Raises:
+            InputError: as for ``extraction.extract``, or the page took too long, or the extractor failed at it.
+        """
+        _, connection = self._child or self._start()
+        try:
+            connection.send_bytes(html.encode())
+            if not connection.poll(self._max_seconds):
+                self._stop()
+                raise InputError("html-too-slow", f"over max_html_seconds = {self._max_seconds}")
+            answer = json.loads(connection.recv_bytes())
+        except (EOFError, OSError):
+            self._stop()
+            raise InputError(FAILED, f"{self._arguments[0]} died of this page") from None
+        if answer.get("reason") == FAILED:
+            self._stop()
+        if "reason" in answer:
+            raise InputError(answer["reason"], answer["detail"])
+        marks = tuple(Mark(**mark) for mark in answer.pop("marks"))
+        return Main(**answer, marks=marks)
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            child = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno()), *self._arguments],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+            )
+        connection = Connection(ours.detach())
+        self._child = child, connection
+        if connection.poll(_START_SECONDS):
+            with contextlib.suppress(EOFError, OSError):  # a child that died while it started is told of at the page
+                connection.recv_bytes()
+        return self._child
+
+    def _stop(self) -> None:
+        if self._child is None:
+            return
+        child, connection = self._child
+        self._child = None
+        connection.close()
+        child.kill()
+        child.wait()
+
+
+def _serve(connection: Connection, name: str, max_depth: int) -> None:
+    def tell(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        # Whatever an extractor trips over is the page's fault: tell it, and let the parent start another child.
+        detail = f"{name}: {kind.__name__}: {error}"
+        connection.send_bytes(json.dumps({"reason": FAILED, "detail": detail}).encode())
+
+    extractor = extraction.load(name)
+    connection.send_bytes(b"ready")
+    sys.excepthook = tell
+    while True:
+        try:
+            html = connection.recv_bytes().decode()
+        except (EOFError, ConnectionError):
+            return
+        try:
+            answer = asdict(extraction.extract(html, extractor, max_depth))
+        except InputError as error:
+            answer = {"reason": error.reason, "detail": str(error)}
+        connection.send_bytes(json.dumps(answer).encode())
+
+
+if __name__ == "__main__":
+    import logging
+
+    logging.disable(logging.ERROR)
+    with contextlib.suppress(KeyboardInterrupt):  # the parent says what an interruption means
+        _serve(Connection(int(sys.argv[1])), sys.argv[2], int(sys.argv[3]))
