@@ -11,7 +11,7 @@ from itertools import accumulate
 from pydantic import Field
 
 from pipeline.alignment import AlignedText
-from pipeline.article import KEPT_ROLES, ROLES, Edit, Line, MarkKind, Removal, Role
+from pipeline.article import KEPT_ROLES, REMOVED_ROLES, ROLES, Edit, Line, MarkKind, Removal, Role
 from pipeline.boilerplate.recurring import Hit as RecurringHit
 from pipeline.boilerplate.rules import Lexicon
 from pipeline.classifiers.contract import Prediction
@@ -196,8 +196,8 @@ def _marked_cuts(
 
 def _residue(prediction: Prediction) -> tuple[float, Role]:
     """Return the probability of not being body, and the likeliest role then."""
-    removable = {label: score for label, score in prediction.scores.items() if label not in KEPT_ROLES}
-    return sum(removable.values()), _role(max(removable, key=lambda label: removable[label]))
+    removable = {role: prediction.scores.get(role, 0.0) for role in REMOVED_ROLES}
+    return sum(removable.values()), max(removable, key=lambda role: removable[role])
 
 
 def _share(cuts: Sequence[_Cut], text: str) -> float:
