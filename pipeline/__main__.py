@@ -112,6 +112,31 @@ def annotate(
 
 @app.command()
 @_interruptible
+def mine(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT…", help="Articles of the outlets to learn, as for annotate.")
+    ],
+    output: Annotated[Path, typer.Option("--output", help="The file to write, such as recurring.json.")],
+    models: ModelsOption = Path("models"),
+    config: ConfigOption = None,
+) -> None:
+    """Learn which blocks outlets repeat, without labels; 'annotate --recurring' removes them."""
+    from pipeline import mining, reading
+
+    files = [found for found in reading.expand(inputs) if isinstance(found, str)]
+    _refuse_to_overwrite(files, output)
+    settings = _annotate_config(config)
+    mined = mining.mine_files(inputs, output, models / "boilerplate", settings.reading, _recurring_config(config))
+    typer.echo(
+        f"{mined.blocks} blocks of {mined.outlets} outlets in {output}, from {mined.articles} articles"
+        + (f", {mined.without_outlet} of them without source or url" if mined.without_outlet else ""),
+        err=True,
+    )
+    _exit_beyond_ceiling(mined.rejected, mined.articles + mined.rejected.total(), settings.max_rejected_share)
+
+
+@app.command()
+@_interruptible
 def predict(
     task: TaskArgument,
     source: Annotated[str, typer.Argument(metavar="INPUT.jsonl", help="JSON lines, or - for standard input.")],

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pipeline
 from pipeline import claims, facts, stance, targets, topic
@@ -145,17 +146,18 @@ class Annotator:
         self._topics = topic.load_topics(models / "topic" / topic.ASSET)
         self._targets = targets.load_targets(models / "stance" / targets.ASSET)
         self._aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
-        settings = {
+        settings: dict[str, Any] = {
             "strip": self._stripper.config.model_dump(mode="json"),
             "min_scores": {task: model.min_score for task, model in loaded.items()},
             "models": {task: model.digest for task, model in loaded.items()},
-            "recurring": recurring.digest if recurring else None,
         }
+        if recurring is not None:
+            settings["models"]["recurring"] = recurring.digest
         config = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         self.provenance = Provenance(
             version=pipeline.__version__,
             config=f"sha256:{config}",
-            models={task: f"sha256:{model.digest}" for task, model in loaded.items()},
+            models={name: f"sha256:{digest}" for name, digest in settings["models"].items()},
             runtime="torch",
         )
 
