@@ -93,7 +93,8 @@ def annotate(
     settings = _annotate_config(config)
     writing.check(output)
     files = [found for found in reading.expand(inputs) if isinstance(found, str)]
-    _refuse_to_overwrite(files, output, batch.rejected_path(output), batch.summary_path(output))
+    read = [*files, str(recurring)] if recurring else files
+    _refuse_to_overwrite(read, output, batch.rejected_path(output), batch.summary_path(output))
     summary = batch.annotate_files(
         inputs, output, _annotator(models, settings, recurring), settings, limit=limit, keep_raw=keep_raw
     )

@@ -25,7 +25,7 @@ from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.sentences import split
 from pipeline.targets import Mention, Target
 
@@ -55,6 +55,8 @@ class Stripper:
         self.model = model
         self.config = config or parse(StripConfig, model.manifest.config["strip"], where=str(model.folder))
         self.lexicon = rules.load(model.folder / LEXICON)
+        if not (model.folder / RECURRING).is_file():
+            raise ModelError(f"{model.folder} has no {RECURRING}: it is of an earlier version; train with 'make repro'")
         self.recurring = read_recurring(model.folder / RECURRING).joined(recurring or Recurring())
 
     def strip(self, articles: Sequence[Article]) -> list[Body]:

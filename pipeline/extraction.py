@@ -66,8 +66,10 @@ def load(name: str) -> Extractor:
     module, _, function = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"no extractor {name!r} ({error}); name {DEFAULT}, or module:function") from None
+    except (ImportError, AttributeError, ValueError, TypeError, SyntaxError, RuntimeError, OSError) as error:
+        raise ConfigError(
+            f"no extractor {name!r} ({error}); name {DEFAULT}, or module:function of a module on the Python path"
+        ) from None
     if not callable(found):
         raise ConfigError(f"the extractor {name!r} is no function; name {DEFAULT}, or module:function")
     extractor: Extractor = found
@@ -90,8 +92,8 @@ def extract(html: str, extractor: Extractor, max_depth: int) -> Main:
     return Main(
         text=text,
         extraction={
-            "extractor": found.extractor,
-            "version": found.version,
+            "extractor": str(found.extractor),
+            "version": str(found.version),
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
         },
         known={

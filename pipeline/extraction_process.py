@@ -65,9 +65,10 @@ class IsolatedExtraction:
         ours, theirs = socket.socketpair()
         with theirs:
             child = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno()), *self._arguments],
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), *self._arguments],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
+                stdout=sys.stderr,  # what an extractor prints is no part of our output
             )
         connection = Connection(ours.detach())
         self._child = child, connection
@@ -93,6 +94,8 @@ def _serve(connection: Connection, name: str, max_depth: int) -> None:
         connection.send_bytes(json.dumps({"reason": FAILED, "detail": detail}).encode())
 
     extractor = extraction.load(name)
+    if name == extraction.DEFAULT:
+        import trafilatura  # noqa: F401  # before the clock of the first page runs
     connection.send_bytes(b"ready")
     sys.excepthook = tell
     while True:

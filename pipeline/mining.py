@@ -15,6 +15,7 @@ from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
+from pipeline.errors import ModelError
 from pipeline.progress import progress
 from pipeline.reading import Config as ReadingConfig
 
@@ -40,9 +41,14 @@ def mine_files(
         ModelError: the folder holds no usable boilerplate model.
         OutputError: the output cannot be written.
     """
+    writing.check_file(output)
     model = store.load(model_folder, "boilerplate")
     if config is None:
-        config = parse(Config, model.manifest.config["recurring"], where=str(model_folder))
+        config = parse(Config, model.manifest.config.get("recurring", {}), where=str(model_folder))
+    if not (model_folder / recurring.ASSET).is_file():
+        raise ModelError(
+            f"{model_folder} has no {recurring.ASSET}: it is of an earlier version; train with 'make repro'"
+        )
 
     def scores(examples: Sequence[Example]) -> list[dict[str, float]]:
         return [dict(found.scores) for found in model.predict(examples)]

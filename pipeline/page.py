@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 from lxml import etree
@@ -13,7 +14,7 @@ from lxml import html as parser
 from pipeline.article import Mark, MarkKind
 
 _LETTERS = re.compile(r"\W+")
-_ANY_TAG = re.compile(r"<[^>]*+>")
+_ANY_TAG = re.compile(r"<[^<>]*+>")
 _UNSEEN = frozenset(("script", "style", "noscript", "template"))
 _HEADLINE_LINES = 4  # within which a headline may stand
 _MIN_STATED = 500  # characters of an article's body in the page's metadata: a shorter one is a teaser
@@ -70,9 +71,8 @@ def _marks(lines: list[str], body: str, links: dict[str, float], strict: set[str
 
 def _tree(html: str) -> Any:
     try:
-        return parser.document_fromstring(html)
-    except ValueError:  # a str with an encoding declaration
-        return parser.document_fromstring(html.encode("utf-8", "replace"))
+        # Bytes: of a str, lxml takes neither an encoding declaration nor half a surrogate pair.
+        return parser.document_fromstring(html.encode("utf-8", "replace"), parser=parser.HTMLParser(encoding="utf-8"))
     except etree.ParserError:
         return None
 
@@ -104,9 +104,7 @@ def _stated_body(tree: Any) -> str:
         except (ValueError, RecursionError):
             continue  # pages carry broken metadata, and it is only one more witness
     body = max(bodies, key=len)
-    return (
-        _plain(_ANY_TAG.sub(" ", parser.fromstring(f"<p>{body}</p>").text_content())) if len(body) > _MIN_STATED else ""
-    )
+    return _plain(_ANY_TAG.sub(" ", unescape(body))) if len(body) > _MIN_STATED else ""
 
 
 def _bodies(node: Any) -> Iterator[str]:

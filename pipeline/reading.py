@@ -206,7 +206,7 @@ def _fields(
     if text is not None:
         return value, known, rest, None
     main = pages.extract(value)
-    return main.text, {**main.known, **known}, rest, main
+    return main.text, {**_page_fields(main), **known}, rest, main
 
 
 def _known(record: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
@@ -229,6 +229,13 @@ def _known(record: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
         else:
             known[name] = value
     return known, left
+
+
+def _page_fields(main: Main) -> dict[str, str]:
+    """Return what a page has of our fields: an extractor of the user's is trusted no more than a record."""
+    known, _ = _known(main.known)
+    _require_unicode("".join(known.values()))
+    return known
 
 
 def _opens_with_date(text: str) -> bool:
@@ -267,7 +274,7 @@ def _read_document(file: str, kind: str, config: Config, pages: IsolatedExtracti
         if kind == ".txt":
             return _article(None, file, 1, text, {}, {}, headline=True, main=None, warnings=warnings)
         main = pages.extract(text)
-        return _article(None, file, 1, main.text, main.known, {}, headline=False, main=main, warnings=warnings)
+        return _article(None, file, 1, main.text, _page_fields(main), {}, headline=False, main=main, warnings=warnings)
     except InputError as error:
         return Rejection(file, 1, None, error.reason, str(error))
 

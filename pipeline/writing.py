@@ -188,6 +188,23 @@ def require_replaceable(output: Path) -> None:
         raise OutputError(f"output {output} is a device or pipe, not a file; name a file")
 
 
+def check_file(output: Path) -> None:
+    """Refuse a file that cannot be written, before any work is done; make its folder.
+
+    Raises:
+        OutputError: the folder is closed, or something other than a file stands there.
+    """
+    require_replaceable(output)
+    if output.is_dir():
+        raise OutputError(f"output {output} is a folder, not a file; name a file")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {output.parent}: {error.strerror}; free the place or name another"
+        ) from None
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name, whole, when the block ends well; otherwise what was there stays.

@@ -245,11 +245,10 @@ def test_an_unknown_extractor_is_a_mistake_of_the_configuration_told_before_any_
     with pytest.raises(ConfigError) as caught:
         outcomes(pages(tmp_path, "It rained."), Config(extractor=name))
     assert repr(name) in str(caught.value)
-    assert str(caught.value).endswith("name trafilatura, or module:function")
+    assert "name trafilatura, or module:function" in str(caught.value)
     assert children == []
 
 
-@pytest.mark.xfail(strict=True, reason="what an import raises beside ImportError, and a relative name, come through")
 @pytest.mark.parametrize("content", ["def broken(:", "raise RuntimeError('boom')", None])
 def test_a_module_that_cannot_be_imported_is_a_mistake_of_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
@@ -332,7 +331,6 @@ def careless(html):
 """
 
 
-@pytest.mark.xfail(strict=True, reason="what a plug-in says of title, source, date and address is not looked at")
 def test_careless_metadata_of_an_extractor_are_refused_as_those_of_a_record_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,7 +342,6 @@ def test_careless_metadata_of_an_extractor_are_refused_as_those_of_a_record_are(
     assert isinstance(item, Rejection) or (item.published, item.source) == (None, None)
 
 
-@pytest.mark.xfail(strict=True, reason="python -m puts the working folder before the standard library")
 def test_files_of_the_working_folder_do_not_stand_in_for_modules(
     tmp_path: Path, plug_in: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

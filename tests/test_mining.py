@@ -337,16 +337,11 @@ def test_stopping_it_says_that_nothing_was_written(
     assert f"interrupted; nothing was written to {output}" in outcome.err
 
 
-# --- what is not yet so: each of these says what a user meets instead
-
-
-@pytest.mark.xfail(strict=True, reason="the folder is not made, as annotate and show make it")
 def test_an_output_in_a_new_folder_is_written(light_models: Path, archive: Path, tmp_path: Path) -> None:
     assert mine(light_models, archive, output=tmp_path / "new" / "recurring.json").code == 0
     assert read(tmp_path / "new" / "recurring.json").blocks
 
 
-@pytest.mark.xfail(strict=True, reason="a file replaces the pipe; as root, also /dev/null")
 def test_a_pipe_is_not_replaced_by_a_file(light_models: Path, archive: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -356,7 +351,6 @@ def test_a_pipe_is_not_replaced_by_a_file(light_models: Path, archive: Path, tmp
     assert f"{pipe} is a device or pipe" in outcome.err
 
 
-@pytest.mark.xfail(strict=True, reason="it is told only when all articles have been mined")
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     light_models: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +361,6 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     assert worked == []
 
 
-@pytest.mark.xfail(strict=True, reason="mine ends in a KeyError, and annotate sends to mine for the model's own file")
 @pytest.mark.parametrize("command", ["mine", "annotate"])
 def test_a_model_from_before_there_were_blocks_is_refused(
     light_models: Path, archive: Path, tmp_path: Path, command: str
@@ -383,7 +376,6 @@ def test_a_model_from_before_there_were_blocks_is_refused(
     assert "make repro" in outcome.err
 
 
-@pytest.mark.xfail(strict=True, reason="the annotations take the place of the blocks")
 def test_blocks_in_use_are_not_overwritten_by_the_annotations(
     light_models: Path, archive: Path, mined: Path, tmp_path: Path
 ) -> None:

@@ -49,7 +49,7 @@ def read_folder(folder: Path) -> list[Fragment]:
     for path in sorted(folder.glob("*.txt")):
         place: Place | None = None
         lines: list[RoleLine] = []
-        for number, written in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, written in enumerate(_text(path).split("\n"), start=1):
             where = f"{path}:{number}"
             if not written.strip():
                 continue
@@ -66,7 +66,7 @@ def read_folder(folder: Path) -> list[Fragment]:
             texts[line.text] = where
             lines.append(line)
         if place is not None:
-            found.append(_fragment(place, lines, str(path)))
+            found.append(_fragment(place, lines, f"{path}:{number}"))
     if not found:
         raise DataError(f"no fragments in {folder}; it must hold *.txt files")
     return found
@@ -91,6 +91,13 @@ def splice(article: Sequence[RoleLine], fragments: Sequence[Fragment]) -> list[R
         spliced += slots.get(index, [])
         spliced += article[index : index + 1]
     return spliced
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
 
 
 def _place(name: str, where: str) -> Place:

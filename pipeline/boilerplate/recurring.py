@@ -159,7 +159,7 @@ class Miner:
         units = list({(unit.kind, unit.template): unit for unit in _units(lines)}.values())
         keys = [_key(outlet, unit) for unit in units]
         again = [unit for unit, key in zip(units, keys, strict=True) if key in self._seen]
-        whole = sum(unit.end - unit.start for unit in again if unit.kind == "line")
+        whole = sum(len(lines[index].text) for index in {unit.line for unit in again if unit.kind == "line"})
         for key in keys:
             first = self._seen.setdefault(key, date)
         if whole > 0.5 * sum(line.end - line.start for line in lines):
@@ -250,7 +250,8 @@ class _Unit:
     zone: Zone
 
 
-_LINK = re.compile(r"https?://\S+|www\.\S+|\b\S+@\S+\.\w+|(?<!\w)@\w+")
+# Bounded, so that a token of any length takes time in proportion.
+_LINK = re.compile(r"https?://\S++|www\.\S++|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+|(?<!\w)@\w{1,64}")
 _DATE = re.compile(
     r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b\.?",
@@ -274,7 +275,7 @@ def _units(lines: Sequence[Line]) -> Iterator[_Unit]:
             yield _Unit("lead-in", _masked(lead.group(1)), index, line.start, line.end, line.text, zone)
         spans = list(split(line.text, start=line.start)) if len(line.text) > 60 else []
         if len(spans) > 1:
-            for start, end in {spans[0], spans[-1]}:
+            for start, end in dict.fromkeys((spans[0], spans[-1])):
                 text = line.text[start - line.start : end - line.start]
                 for template in _templates(text):
                     yield _Unit("sentence", template, index, start, end, text, zone)

@@ -101,7 +101,6 @@ def test_a_folder_without_fragments_is_named(tmp_path: Path, contents: Sequence[
         read_folder(folder(tmp_path, *contents))
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeDecodeError, reason="the file is not named, and a traceback shows")
 def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("--- top\nad: Größe\n".encode("latin-1"))
     with pytest.raises(DataError, match=re.escape(str(tmp_path / "a.txt"))):
