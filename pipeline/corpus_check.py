@@ -97,6 +97,10 @@ def labels(corpus: Sequence[GoldArticle]) -> list[Finding]:
     ]
 
 
+OTHER_LANGUAGES = ("ar", "de", "es", "fr", "hi", "it", "pl", "pt", "ru", "tr", "uk")
+"""Languages that the corpus has articles in beside English; the lexicon has rules for more."""
+
+
 def languages(
     corpus: Sequence[GoldArticle], rules_match: Mapping[str, Callable[[str], bool]], english: Callable[[str], bool]
 ) -> list[Finding]:

@@ -201,7 +201,8 @@ def _languages(corpus: list[GoldArticle], lexicon: Path) -> list[Finding]:
 
     matches: dict[str, Callable[[str], bool]] = {}
     for language, own in rules.by_language(lexicon).items():
-        matches[language] = own.matches
+        if language == "en" or language in corpus_check.OTHER_LANGUAGES:
+            matches[language] = own.matches
     english = matches.pop("en", lambda _: False)
     return corpus_check.languages(corpus, matches, english)
 
