@@ -1,7 +1,7 @@
 """Boilerplate removal, measured: seeds by layer, web pages against trafilatura, real lines, and its cost.
 
 ``python -m benchmarks.boilerplate`` prints one table a section. Public data are looked for in the cache folder
-(``--data``, or NEWSFACTS_CACHE); a section whose data are absent says so and is left out:
+(``--public``, or NEWSFACTS_CACHE); a section whose data are absent says so and is left out:
 
 - ``boilerplate_pages/{zyte,fundus_tests}.jsonl.gz``: ``html`` and ``gold_paragraphs``, with ``title`` where known
 - ``allsides_repeated_lines/article_lines_sample.jsonl.gz``: lines with ``article``, ``source``, ``i``, ``label``
@@ -140,8 +140,8 @@ def _pages(stripper: Stripper, folder: Path) -> None:
             "trafilatura": [_trafilatura(page["html"]) for page in pages],
             "trafilatura, favor_precision": [_trafilatura(page["html"], favor_precision=True) for page in pages],
             "ours: extraction only": [article.raw for article in ours],
-            "ours: + rules": _stripped(_with_layers(stripper, ("rules",)), ours),
-            "ours: + page evidence": _stripped(_with_layers(stripper, ("learned",)), ours),
+            "ours: extraction + rules": _stripped(_with_layers(stripper, ("rules",)), ours),
+            "ours: extraction + page evidence": _stripped(_with_layers(stripper, ("learned",)), ours),
             "ours: all": _stripped(stripper, ours),
         }
         scored = {
@@ -248,7 +248,10 @@ def _labelled(stripper: Stripper, folder: Path, mined: Recurring | None) -> None
         with path.with_suffix(".labels.tsv").open(encoding="utf-8", newline="") as stream:
             for row in csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
                 labels.setdefault((row[0], int(row[1])), []).append(row[3] if len(row) > 3 else "")
-        variants = [("rules", _with_layers(stripper, ("rules",))), ("rules + line classifier", stripper)]
+        variants = [
+            ("rules", _with_layers(stripper, ("rules",))),
+            ("rules + line classifier", _with_layers(stripper, ("rules", "learned"))),
+        ]
         if mined is not None:
             variants.append(("all, with mined blocks", Stripper(stripper.model, stripper.config, recurring=mined)))
         for name, used in variants:

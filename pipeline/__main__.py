@@ -122,7 +122,7 @@ def mine(
     config: ConfigOption = None,
 ) -> None:
     """Learn which blocks outlets repeat, without labels; 'annotate --recurring' removes them."""
-    from pipeline import mining, reading
+    from pipeline import mining, reading, rows
 
     files = [found for found in reading.expand(inputs) if isinstance(found, str)]
     _refuse_to_overwrite(files, output)
@@ -130,7 +130,8 @@ def mine(
     mined = mining.mine_files(inputs, output, models / "boilerplate", settings.reading, _recurring_config(config))
     typer.echo(
         f"{mined.blocks} blocks of {mined.outlets} outlets in {output}, from {mined.articles} articles"
-        + (f", {mined.without_outlet} of them without source or url" if mined.without_outlet else ""),
+        + (f", {mined.without_outlet} of them without source or url" if mined.without_outlet else "")
+        + (f"; {mined.rejected.total()} inputs left aside: {rows.counted(mined.rejected)}" if mined.rejected else ""),
         err=True,
     )
     _exit_beyond_ceiling(mined.rejected, mined.articles + mined.rejected.total(), settings.max_rejected_share)

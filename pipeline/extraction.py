@@ -122,6 +122,8 @@ def by_trafilatura(html: str) -> Extracted:
     low, high = _SECOND_ARTICLE
     if low * len(text) < len(strict) < high * len(text):
         found = replace(found, text=strict, precise=None)
+    elif len(strict) <= low * len(text):
+        found = replace(found, precise=None)
     if plain is None:
         return found
     return replace(

@@ -14,10 +14,11 @@ from typing import Self
 
 from pipeline import extraction
 from pipeline.article import Mark
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.extraction import Main
 
 FAILED = "extractor-failed"
+_READY = b"ready"
 _START_SECONDS = 120  # for the child to import its extractor; it says when it has
 
 
@@ -53,7 +54,7 @@ class IsolatedExtraction:
             answer = json.loads(connection.recv_bytes())
         except (EOFError, OSError):
             self._stop()
-            raise InputError(FAILED, f"{self._arguments[0]} died of this page") from None
+            raise InputError("extractor-failed", f"{self._arguments[0]} died of this page") from None
         if answer.get("reason") == FAILED:
             self._stop()
         if "reason" in answer:
@@ -68,14 +69,17 @@ class IsolatedExtraction:
                 [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), *self._arguments],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
-                stdout=sys.stderr,  # what an extractor prints is no part of our output
+                stdout=2,  # standard error: what an extractor prints is no part of our output
             )
         connection = Connection(ours.detach())
         self._child = child, connection
-        if connection.poll(_START_SECONDS):
-            with contextlib.suppress(EOFError, OSError):  # a child that died while it started is told of at the page
-                connection.recv_bytes()
-        return self._child
+        ready = False
+        with contextlib.suppress(EOFError, OSError):
+            ready = connection.poll(_START_SECONDS) and connection.recv_bytes() == _READY
+        if not ready:
+            self._stop()
+            raise ConfigError(f"the extractor {self._arguments[0]!r} does not start in a process of its own; mend it")
+        return child, connection
 
     def _stop(self) -> None:
         if self._child is None:
@@ -96,7 +100,7 @@ def _serve(connection: Connection, name: str, max_depth: int) -> None:
     extractor = extraction.load(name)
     if name == extraction.DEFAULT:
         import trafilatura  # noqa: F401  # before the clock of the first page runs
-    connection.send_bytes(b"ready")
+    connection.send_bytes(_READY)
     sys.excepthook = tell
     while True:
         try:

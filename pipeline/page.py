@@ -17,6 +17,7 @@ _LETTERS = re.compile(r"\W+")
 _ANY_TAG = re.compile(r"<[^<>]*+>")
 _UNSEEN = frozenset(("script", "style", "noscript", "template"))
 _HEADLINE_LINES = 4  # within which a headline may stand
+_MIN_STATED_LINE = 20  # letters: a shorter line may stand in any text by chance
 _MIN_STATED = 500  # characters of an article's body in the page's metadata: a shorter one is a teaser
 _MIN_STATED_SHARE = 0.75  # of the extracted text that it must contain, to be that text
 _LINK_SHARE = 0.8  # of a line's letters inside links
@@ -56,11 +57,11 @@ def _marks(lines: list[str], body: str, links: dict[str, float], strict: set[str
     for line, letters, is_link in zip(lines, plain, linked, strict=True):
         kind: MarkKind | None = None
         if letters:
-            if speaks and letters in body:
+            if speaks and letters in body and len(letters) >= _MIN_STATED_LINE:
                 kind = "stated"
             elif is_link and not link_list:
                 kind = "link"
-            elif speaks:
+            elif speaks and letters not in body:
                 kind = "unstated"
             elif strict is not None and letters not in strict:
                 kind = "doubtful"

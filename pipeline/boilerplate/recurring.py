@@ -94,7 +94,11 @@ class Recurring:
 
     def joined(self, other: Recurring) -> Recurring:
         """Return the blocks of both."""
-        return Recurring(tuple({block.id: block for block in (*self.blocks, *other.blocks)}.values()))
+        return Recurring(
+            tuple(
+                {(block.outlet, block.kind, block.template): block for block in (*self.blocks, *other.blocks)}.values()
+            )
+        )
 
     @property
     def digest(self) -> str:
@@ -119,9 +123,13 @@ def read(path: Path) -> Recurring:
         raise ConfigError(f"cannot read {path}: {error.strerror}; write it with 'newsfacts mine'") from None
     try:
         blocks = TypeAdapter(dict[Literal["blocks"], tuple[Block, ...]]).validate_json(content)
-        return Recurring(blocks["blocks"])
+        found = blocks["blocks"]
     except (ValidationError, KeyError):
         raise ConfigError(f"{path} holds no recurring blocks; write it with 'newsfacts mine'") from None
+    for block in found:
+        if block.role not in REMOVED_ROLES:
+            raise ConfigError(f"{path}: block {block.id} removes {block.role!r}, a kept role; write another or drop it")
+    return Recurring(found)
 
 
 def outlet_of(article: Article) -> str | None:

@@ -108,6 +108,8 @@ def strip(
     cuts = _joined(clean, lines, [found for _, found in layers])
     while layers and _share(cuts, clean.text) > config.max_removed_share:
         name, _ = layers.pop()
+        if name == "line classifier" and layers and layers[-1][0] == "recurring blocks":
+            layers[-1] = ("recurring blocks", _recurring_cuts(lines, recurring, headlines, ()))
         warnings.append(f"strip-guard: {_share(cuts, clean.text):.0%} would go; {name} not applied")
         cuts = _joined(clean, lines, [found for _, found in layers])
     return _apply(clean, lines, predictions, cuts, tuple(warnings), headlines)
@@ -150,7 +152,7 @@ def _recurring_cuts(
             continue
         if hit.block.kind == "sentence" and lines[index].start in whole:
             continue
-        if all(hit.end <= cut.start or cut.end <= hit.start for cut in cuts):
+        if not cuts or cuts[-1].end <= hit.start:  # hits come in the order of the text
             cuts.append(_Cut(hit.start, hit.end, hit.block.role, f"recurring:{hit.block.id}"))
     return cuts
 

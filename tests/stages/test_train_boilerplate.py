@@ -34,6 +34,7 @@ def test_the_folder_is_whole_and_names_the_data_that_made_it(trained: Trained) -
         "articles": tree_digest(trained.data / "clean"),
         "gold": tree_digest(trained.data / "collect"),
         "split": tree_digest(trained.data / "split"),
+        "fragments": tree_digest(trained.root / "seeds" / "fragments"),
     }
 
 
