@@ -16,16 +16,14 @@ from pipeline.alignment import AlignedText
 from pipeline.article import Annotation, Article, Claim, Edit, Line, MarkKind, Provenance, Sentence, Stance
 from pipeline.boilerplate import lines as line_examples
 from pipeline.boilerplate import rules
-from pipeline.boilerplate.recurring import ASSET as RECURRING
-from pipeline.boilerplate.recurring import Recurring
-from pipeline.boilerplate.recurring import read as read_recurring
+from pipeline.boilerplate.recurring import Recurring, of_model
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ConfigError
 from pipeline.sentences import split
 from pipeline.targets import Mention, Target
 
@@ -55,9 +53,7 @@ class Stripper:
         self.model = model
         self.config = config or parse(StripConfig, model.manifest.config["strip"], where=str(model.folder))
         self.lexicon = rules.load(model.folder / LEXICON)
-        if not (model.folder / RECURRING).is_file():
-            raise ModelError(f"{model.folder} has no {RECURRING}: it is of an earlier version; train with 'make repro'")
-        self.recurring = read_recurring(model.folder / RECURRING).joined(recurring or Recurring())
+        self.recurring = of_model(model.folder).joined(recurring or Recurring())
 
     def strip(self, articles: Sequence[Article]) -> list[Body]:
         """Return each article's stripped text and sentences."""
@@ -85,7 +81,7 @@ class Stripper:
                 self.lexicon,
                 self.config,
                 headlines=_headlines(article, found),
-                recurring=self.recurring.find(article, found),
+                recurring=self.recurring.find(article, found) if self.config.recurring else (),
                 predictions=predictions[position : position + len(found)] if self.config.learned else None,
                 marks=None if article.extraction is None else _marks(article, cleaned, found),
             )

@@ -15,7 +15,6 @@ from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
-from pipeline.errors import ModelError
 from pipeline.progress import progress
 from pipeline.reading import Config as ReadingConfig
 
@@ -43,12 +42,9 @@ def mine_files(
     """
     writing.check_file(output)
     model = store.load(model_folder, "boilerplate")
+    recurring.of_model(model_folder)  # a model from before this layer has no settings for it either
     if config is None:
-        config = parse(Config, model.manifest.config.get("recurring", {}), where=str(model_folder))
-    if not (model_folder / recurring.ASSET).is_file():
-        raise ModelError(
-            f"{model_folder} has no {recurring.ASSET}: it is of an earlier version; train with 'make repro'"
-        )
+        config = parse(Config, model.manifest.config["recurring"], where=str(model_folder))
 
     def scores(examples: Sequence[Example]) -> list[dict[str, float]]:
         return [dict(found.scores) for found in model.predict(examples)]

@@ -168,14 +168,7 @@ def check(output: Path) -> None:
         raise ConfigError(f"output {output} has no name; write a file or folder name")
     if not output.suffix and output.is_file():
         raise ConfigError(f"output {output} is a file, and a name without an ending is a folder; name another")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {output.parent}: {error.strerror}; free the place or name another"
-        ) from None
-    if not os.access(output.parent, os.W_OK):
-        raise OutputError(f"no permission to write in {output.parent}; choose another folder")
+    _make_folder(output.parent)
 
 
 def require_replaceable(output: Path) -> None:
@@ -197,12 +190,16 @@ def check_file(output: Path) -> None:
     require_replaceable(output)
     if output.is_dir():
         raise OutputError(f"output {output} is a folder, not a file; name a file")
+    _make_folder(output.parent)
+
+
+def _make_folder(folder: Path) -> None:
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"cannot write to {output.parent}: {error.strerror}; free the place or name another"
-        ) from None
+        raise OutputError(f"cannot write to {folder}: {error.strerror}; free the place or name another") from None
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"no permission to write in {folder}; choose another folder")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pipeline.classifiers.contract import Example
 
 _TERMINAL = re.compile(r"[.!?…।][\"”’')\]]*$")
 _WORD = re.compile(r"\w+")
-_LINK = re.compile(r"https?://|www\.|\b[\w-]+\.(?:com|org|net|co\.uk)\b")
+_LINK = re.compile(r"https?://|www\.|(?<![\w-])[\w-]++\.(?:com|org|net|co\.uk)\b")
 _EMOJI = re.compile("[\u2190-\u21ff\u2600-\u27bf\u25a0-\u25ff\U0001f000-\U0001faff]")
 _PRONOUN = re.compile(r"\b(?:you|your|us|our|we)\b", re.IGNORECASE)
 _PROFESSION = (

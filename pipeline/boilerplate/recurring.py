@@ -19,7 +19,7 @@ from pipeline.article import REMOVED_ROLES, Article, Line, Role
 from pipeline.boilerplate import lines as line_examples
 from pipeline.classifiers.contract import Example
 from pipeline.config import Section
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.sentences import split
 
 ASSET = "recurring.json"
@@ -132,6 +132,17 @@ def read(path: Path) -> Recurring:
     return Recurring(found)
 
 
+def of_model(folder: Path) -> Recurring:
+    """Return the blocks that a boilerplate model carries.
+
+    Raises:
+        ModelError: it carries none, as models before this layer.
+    """
+    if not (folder / ASSET).is_file():
+        raise ModelError(f"{folder} has no {ASSET}: it is of an earlier version; train with 'make repro'")
+    return read(folder / ASSET)
+
+
 def outlet_of(article: Article) -> str | None:
     """Return who published an article: its source, else the host of its address."""
     if article.source and article.source.strip():
@@ -169,7 +180,7 @@ class Miner:
         again = [unit for unit, key in zip(units, keys, strict=True) if key in self._seen]
         whole = sum(len(lines[index].text) for index in {unit.line for unit in again if unit.kind == "line"})
         for key in keys:
-            first = self._seen.setdefault(key, date)
+            self._seen.setdefault(key, date)
         if whole > 0.5 * sum(line.end - line.start for line in lines):
             return  # an updated version of a story
         probabilities = self._residue(article, lines, again)

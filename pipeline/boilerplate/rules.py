@@ -193,5 +193,5 @@ def _compiled(pattern: str) -> Any:
 def _options() -> Any:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 256 * 2**20  # bytes; the automaton over all rules outgrows the default
+    options.max_mem = 256 * 2**20  # bytes; the automaton over one group outgrows the default
     return options
