@@ -62,6 +62,8 @@ _SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$")
 # and captions, and taking a programme's points out of a report is worse than leaving a link.
 _LIST_ITEM = re.compile(r"[*•‣▪◦–-] *\S+(?: +\S+){9}")
 _INTRODUCTION = re.compile(r"(?:\S+ +){7,}\S+:$")
+# A line that opens with direct speech: a quotation is what somebody said, whatever it looks like.
+_QUOTATION = re.compile(r"[\"“„«][^\"“”„«»]{2,}[,.!?…–—-][\"”“»]")
 # Who speaks in a transcript: a turn is as short as a byline, and its opening recurs like one.
 _TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z][A-Z.’'-]+: \S")
 
@@ -168,7 +170,7 @@ def _learned_cuts(
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
         if index in headlines:
             continue
-        if any(kept.match(line.text) for kept in (_CORRECTION, _LIST_ITEM, _INTRODUCTION, _TURN)):
+        if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue
         score, role = _residue(prediction)
         if score >= (config.min_sentence_score if _SENTENCE.search(line.text) else config.min_score):

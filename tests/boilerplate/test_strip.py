@@ -143,7 +143,7 @@ def test_the_line_classifier_takes_a_line_from_its_threshold_on(lexicon: Lexicon
     ]
 
 
-@pytest.mark.parametrize("line", ["Our channel has news.", "Who has news?", "“All the news.”"])
+@pytest.mark.parametrize("line", ["Our channel has news.", "Who has news?", "Our “channel.”"])
 def test_a_line_that_ends_like_a_sentence_needs_more_certainty(lexicon: Lexicon, line: str) -> None:
     config = Config(min_score=0.5, min_sentence_score=0.8)
     assert stripped(f"{BODY}\n{line}", lexicon, [0.1, 0.79], config=config).removals == ()
@@ -169,6 +169,14 @@ def test_long_list_items_and_introductions_are_left_to_the_rules(lexicon: Lexico
     assert stripped(f"{BODY}\n{line}", lexicon, [0.1, 0.99]).body.text == f"{BODY}\n{line}"
     short = f"{line.split()[0]} {line.split()[1]}"
     assert stripped(f"{BODY}\n{short}", lexicon, [0.1, 0.99]).body.text == BODY
+
+
+@pytest.mark.parametrize(
+    "line", ["“We cannot run it safely,” said the mayor", '"No," she said', "„Nie wieder!“, rief er"]
+)
+def test_the_line_classifier_never_takes_a_line_that_opens_with_direct_speech(lexicon: Lexicon, line: str) -> None:
+    raw = f"{BODY}\n{line}"
+    assert stripped(raw, lexicon, [0.1, 0.99]).body.text == raw
 
 
 def test_the_probabilities_of_all_removed_roles_count_together(lexicon: Lexicon) -> None:
