@@ -76,8 +76,8 @@ def load(name: str) -> Extractor:
     return extractor
 
 
-def extract(html: str, extractor: Extractor, max_depth: int) -> Main:
-    """Return a page's main text with what the page tells about its lines.
+def extract(html: str, extractor: Extractor, max_depth: int, *, title: str | None = None) -> Main:
+    """Return a page's main text with what the page tells about its lines; ``title`` is one known from elsewhere.
 
     Raises:
         InputError: the page has more than ``max_depth`` open elements at once, or no main text.
@@ -88,7 +88,7 @@ def extract(html: str, extractor: Extractor, max_depth: int) -> Main:
     found = extractor(html)
     if not found.text.strip():
         raise InputError("no-main-text", f"{found.extractor or 'the extractor'} found no main text")
-    text, marks = page.read(html, found.text, found.title, found.precise)
+    text, marks = page.read(html, found.text, found.title, found.precise, given_title=title)
     return Main(
         text=text,
         extraction={
@@ -121,7 +121,7 @@ def by_trafilatura(html: str) -> Extracted:
     found = Extracted(text, extractor=DEFAULT, version=trafilatura.__version__, precise=strict)
     low, high = _SECOND_ARTICLE
     if low * len(text) < len(strict) < high * len(text):
-        found = replace(found, text=strict, precise=None)
+        found = replace(found, text=strict, precise=None, extractor=f"{DEFAULT}, favor_precision")
     elif len(strict) <= low * len(text):
         found = replace(found, precise=None)
     if plain is None:

@@ -39,15 +39,15 @@ class IsolatedExtraction:
     ) -> None:
         self._stop()
 
-    def extract(self, html: str) -> Main:
-        """Return a page's main text.
+    def extract(self, html: str, title: str | None = None) -> Main:
+        """Return a page's main text; ``title`` is one known from elsewhere.
 
         Raises:
             InputError: as for ``extraction.extract``, or the page took too long, or the extractor failed at it.
         """
         _, connection = self._child or self._start()
         try:
-            connection.send_bytes(html.encode())
+            connection.send_bytes(json.dumps({"html": html, "title": title}).encode())
             if not connection.poll(self._max_seconds):
                 self._stop()
                 raise InputError("html-too-slow", f"over max_html_seconds = {self._max_seconds}")
@@ -104,11 +104,11 @@ def _serve(connection: Connection, name: str, max_depth: int) -> None:
     sys.excepthook = tell
     while True:
         try:
-            html = connection.recv_bytes().decode()
+            asked = json.loads(connection.recv_bytes())
         except (EOFError, ConnectionError):
             return
         try:
-            answer = asdict(extraction.extract(html, extractor, max_depth))
+            answer = asdict(extraction.extract(asked["html"], extractor, max_depth, title=asked["title"]))
         except InputError as error:
             answer = {"reason": error.reason, "detail": str(error)}
         connection.send_bytes(json.dumps(answer).encode())

@@ -25,8 +25,13 @@ _MAX_LINK_LINES = 0.4  # of all lines; beyond it the links are the article, as i
 _MAX_BLOCK = 6000  # letters: a longer element is no line
 
 
-def read(html: str, text: str, title: str | None, precise: str | None) -> tuple[str, tuple[Mark, ...]]:
+def read(
+    html: str, text: str, title: str | None, precise: str | None, *, given_title: str | None = None
+) -> tuple[str, tuple[Mark, ...]]:
     """Return an extracted text without its headline, and the marks of its lines.
+
+    The headline is any that the page names, or ``given_title`` alone where the article has its title from elsewhere:
+    another headline would then be nowhere, so it stays in the text.
 
     A line is marked ``stated`` where the page's own metadata (schema.org ``articleBody``) hold it, ``unstated`` where
     they hold nearly all lines but not this, ``link`` where it is one, and ``doubtful`` where a stricter reading of
@@ -35,7 +40,7 @@ def read(html: str, text: str, title: str | None, precise: str | None) -> tuple[
     tree = _tree(html)
     if tree is None:
         return text, ()
-    headlines = _headlines(tree, title)
+    headlines = _headlines(tree, title) if given_title is None else [_plain(given_title)]
     lines = text.split("\n")
     kept = [line for index, line in enumerate(lines) if index >= _HEADLINE_LINES or not _is_headline(line, headlines)]
     if any(line.strip() for line in kept):

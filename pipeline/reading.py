@@ -205,7 +205,7 @@ def _fields(
     rest = {name: value for name, value in rest.items() if name not in FIELDS or name in left}
     if text is not None:
         return value, known, rest, None
-    main = pages.extract(value)
+    main = pages.extract(value, known.get("title"))
     return main.text, {**_page_fields(main), **known}, rest, main
 
 

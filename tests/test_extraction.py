@@ -100,6 +100,7 @@ def test_a_longer_second_article_is_left_to_the_precise_reading() -> None:
     assert main.text.count("harbour committee") == 4
     assert "tunnel" not in main.text
     assert main.marks == ()
+    assert main.extraction["extractor"] == "trafilatura, favor_precision"
 
 
 def test_a_precise_reading_that_has_lost_the_article_is_not_believed() -> None:

@@ -81,6 +81,12 @@ def test_every_repetition_within_the_first_four_lines_goes_and_a_later_one_stays
     assert read(f"<h1>{HEADLINE}</h1>", lines)[0] == ["", LINES[0], HEADLINE, LINES[1]]
 
 
+def test_a_title_from_elsewhere_is_the_only_headline_that_leaves_the_text() -> None:
+    markup, text = f"<h1>{HEADLINE}</h1>", "\n".join([HEADLINE, *LINES])
+    assert page.read(markup, text, None, None, given_title="Bridge to close")[0] == text
+    assert page.read(markup, text, None, None, given_title=HEADLINE)[0] == "\n".join(LINES)
+
+
 def test_what_is_more_than_the_headline_or_only_its_first_words_stays() -> None:
     lines = [f"{HEADLINE}, and the ferries are to run at night", "Council closes", *LINES]
     assert read(f"<h1>{HEADLINE}</h1>", lines)[0] == lines

@@ -125,6 +125,15 @@ def test_a_record_may_carry_html_and_its_own_fields_win_over_the_pages(tmp_path:
     assert (own.title, page.title) == ("Mine", "Bridge closes")
 
 
+def test_the_headline_of_a_page_stays_in_its_text_where_a_record_has_another_title(tmp_path: Path) -> None:
+    page = PAGE.replace("<p>", "<h1>Bridge closes</h1><p>", 1)
+    own, same = articles(
+        write(tmp_path / "a.jsonl", jsonl({"html": page, "title": "Mine"}, {"html": page, "title": "Bridge closes"}))
+    )
+    assert own.raw == f"Bridge closes\n{PARAGRAPH.strip()}"
+    assert same.raw == PARAGRAPH.strip()
+
+
 def test_the_same_text_without_an_id_gets_the_same_id_and_another_text_another(tmp_path: Path) -> None:
     content = jsonl({"text": "One"}, {"text": "One"}, {"text": "Two"})
     first, second, third = articles(write(tmp_path / "a.jsonl", content))

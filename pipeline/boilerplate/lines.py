@@ -10,6 +10,8 @@ from pipeline.classifiers.contract import Example
 _TERMINAL = re.compile(r"[.!?…।][\"”’')\]]*$")
 _WORD = re.compile(r"\w+")
 _LINK = re.compile(r"https?://|www\.|(?<![\w-])[\w-]++\.(?:com|org|net|co\.uk)\b")
+_NUMBERED = re.compile(r"\(?\d{1,4}[.):]?\s")
+_MONEY = re.compile(r"[$£€₹¥]\s?\d|\d\s?[$£€₹¥]")
 _EMOJI = re.compile("[\u2190-\u21ff\u2600-\u27bf\u25a0-\u25ff\U0001f000-\U0001faff]")
 _PRONOUN = re.compile(r"\b(?:you|your|us|our|we)\b", re.IGNORECASE)
 _PROFESSION = (
@@ -18,8 +20,10 @@ _PROFESSION = (
 )
 # “Jane Roe is a fellow at …”, “The writer covers …”: whom it describes, only its place in the text can tell.
 _BIO = re.compile(
-    rf"^[*_(—– ]*(?:The (?:author|writer)s?|(?:[A-Z][\w.’'-]+ ){{2,4}}|[A-Z][\w.’'-]+ [A-Z][\w.’'-]+, .{{3,60}}, )"
-    rf"(?:is|are|was|covers?|writes?|reports?|teaches|leads|contributed)\b(?:.{{0,120}}\b(?:{_PROFESSION})s?\b)?"
+    rf"^[*_(•—– ]*(?:The (?:author|writer)s?|(?:[A-Z][\w.’'-]+ ){{2,4}}(?:\(@\w+\) )?|[A-Z][\w.’'-]+ [A-Z][\w.’'-]+"
+    rf"(?: \(@\w+\))?, .{{3,90}}, )(?:(?:is|are|was|were|has been|have been|recently)\b"
+    rf"|(?:cover|write|report|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|ed)?\b)"
+    rf"(?:.{{0,120}}\b(?:{_PROFESSION}|adviser|advisor|economist|lawyer|governor|nominee|bestsell\w+|book|books)s?\b)?"
 )
 LONG_LINE = 120  # characters: a line this long is almost always a paragraph, so it tells where the body is
 
@@ -79,6 +83,8 @@ def _features(text: str) -> dict[str, float]:
         "capitalised": sum(word[0].isupper() for word in words) / count,
         "upper case": float(text.isupper()),
         "digits": sum(word[0].isdigit() for word in words) / count,
+        "numbered": float(bool(_NUMBERED.match(text))),
+        "money": float(bool(_MONEY.search(text))),
         "link": float(bool(_LINK.search(text))),
         "handle": float("@" in text),
         "hashtag": float("#" in text),

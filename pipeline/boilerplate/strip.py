@@ -53,17 +53,20 @@ class Stripped:
     warnings: tuple[str, ...]
 
 
-# A correction changes what is true, so the line classifier may not take it; it looks like the legal lines beside it.
-_CORRECTION = re.compile(r"(?:correction|corrections|clarification|editor.s note|an earlier version)\b", re.IGNORECASE)
-
-
+# A correction changes what is true, so the line classifier may not take it; it looks like the legal lines beside it,
+# and it may follow a credit on the same line.
+_CORRECTION = re.compile(
+    r"(?:correction|corrections|clarification|editor.s note|an earlier version)\b"
+    r"|.{0,200}?[.!?”] ?(?:correction|clarification)[,:]",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$")
 # Items of a list and introductions to what follows, as long as a sentence: to the line classifier they look like links
 # and captions, and taking a programme's points out of a report is worse than leaving a link.
 _LIST_ITEM = re.compile(r"[*•‣▪◦–-] *\S+(?: +\S+){9}")
 _INTRODUCTION = re.compile(r"(?:\S+ +){7,}\S+:$")
-# A line that opens with direct speech: a quotation is what somebody said, whatever it looks like.
-_QUOTATION = re.compile(r"[\"“„«][^\"“”„«»]{2,}[,.!?…–—-][\"”“»]")
+# A line that opens with direct speech: a quotation is what somebody said, whatever it looks like and however often.
+_QUOTATION = re.compile(r"[\"“„«](?:[^\"“”„«»]{2,}[,.!?…–—-][\"”“»]|[^\"”»]{100})")
 # Who speaks in a transcript: a turn is as short as a byline, and its opening recurs like one.
 _TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z][A-Z.’'-]+: \S")
 
@@ -150,7 +153,7 @@ def _recurring_cuts(
     cuts: list[_Cut] = []
     for hit in hits:
         index = bisect_right(starts, hit.start) - 1
-        if index in headlines or _CORRECTION.match(lines[index].text) or _TURN.match(lines[index].text):
+        if index in headlines or any(kept.match(lines[index].text) for kept in (_CORRECTION, _QUOTATION, _TURN)):
             continue
         if hit.block.kind == "sentence" and lines[index].start in whole:
             continue

@@ -37,7 +37,7 @@ class Config(Section):
     linear: LinearConfig = LinearConfig()
     strip: StripConfig = StripConfig()
     """Layers and thresholds of stripping: they travel with the model, so that every user of it strips alike."""
-    max_fragments: int = Field(default=8, ge=0)
+    max_fragments: int = Field(default=12, ge=0)
     """Fragments spliced into one copy of an article: more would drown it."""
     recurring: RecurringConfig = RecurringConfig()
     """How much evidence makes a recurring block, here and in ``newsfacts mine``."""
