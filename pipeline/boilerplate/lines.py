@@ -82,6 +82,7 @@ def _features(text: str) -> dict[str, float]:
         "colon end": float(text.rstrip().endswith(":")),
         "capitalised": sum(word[0].isupper() for word in words) / count,
         "upper case": float(text.isupper()),
+        "long upper case": float(text.isupper() and len(words) > 5),
         "digits": sum(word[0].isdigit() for word in words) / count,
         "numbered": float(bool(_NUMBERED.match(text))),
         "money": float(bool(_MONEY.search(text))),
