@@ -151,7 +151,9 @@ def test_a_line_that_ends_like_a_sentence_needs_more_certainty(lexicon: Lexicon,
     assert stripped(f"{BODY}\nOur channel", lexicon, [0.1, 0.79], config=config).body.text == BODY
 
 
-@pytest.mark.parametrize("opening", ["Correction: ", "CORRECTIONS ", "Editor’s note: ", "An earlier version "])
+@pytest.mark.parametrize(
+    "opening", ["Correction: ", "CORRECTIONS ", "Editor’s note: ", "An earlier version ", "By the desk. Correction: "]
+)
 def test_the_line_classifier_never_takes_a_correction(lexicon: Lexicon, opening: str) -> None:
     raw = f"{BODY}\n{opening}the date was wrong"
     assert stripped(raw, lexicon, [0.1, 0.99]).body.text == raw

@@ -155,6 +155,16 @@ def test_what_an_outlet_repeats_goes_from_a_page_as_well_and_before_its_marks(
     assert gone(found) == [("credit", "recurring:b1", TEASER)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["Correction: the toll is 4 euros", "“We shall sail,” the harbour master said", "ADA ROE: Welcome to the hour."],
+)
+def test_an_outlet_repeats_corrections_quotations_and_turns_in_vain(lexicon: Lexicon, line: str) -> None:
+    raw = f"{BODY}\n{line}\n{OTHER}"
+    hit = Hit(BLOCK, len(BODY) + 1, len(BODY) + 1 + len(line))
+    assert stripped(raw, lexicon, None, [0.0, 0.0, 0.0], recurring=[hit]).body.text == raw
+
+
 def test_a_repeated_sentence_in_a_doubted_line_goes_with_its_line(lexicon: Lexicon) -> None:
     line = f"{TEASER}. Write to us."
     start = len(BODY) + 1 + len(TEASER) + 2
