@@ -272,7 +272,7 @@ def doctor(models: ModelsOption = Path("models")) -> None:
 
 
 def _task(name: str) -> Task:
-    from pipeline.predicting import TASKS
+    from pipeline.datasets import TASKS
 
     task = next((known for known in TASKS if known == name), None)
     if task is None:

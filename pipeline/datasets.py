@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Literal, Self, TypedDict, get_args
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,7 @@ from pipeline.records import read_jsonl
 
 EXAMPLES = "examples.jsonl"
 Task = Literal["topic", "stance", "claims"]
+TASKS: tuple[Task, ...] = get_args(Task)
 FieldName = Literal["text", "label", "target", "start", "end", "title", "id", "group"]
 
 

@@ -23,6 +23,7 @@ class Scores:
     name: str
     classification: Classification
     calibration_error: float | None = None
+    calibration_interval: Interval | None = None
     coverage: float | None = None
     covered_accuracy: float | None = None
 
@@ -70,12 +71,14 @@ def score(
     gold = [example.label or "" for example in examples]
     groups = [example.group or str(number) for number, example in enumerate(examples)]
     guessed = [prediction.label for prediction in predictions]
+    confidence = [prediction.score for prediction in predictions]
     correct = [label == guess for label, guess in zip(gold, guessed, strict=True)]
     covered = [hit for hit, prediction in zip(correct, predictions, strict=True) if not prediction.abstained]
     return Scores(
         name=name,
         classification=metrics.classification(gold, guessed, labels, groups=groups, seed=seed),
-        calibration_error=metrics.calibration_error([prediction.score for prediction in predictions], correct),
+        calibration_error=metrics.calibration_error(confidence, correct),
+        calibration_interval=metrics.calibration_interval(confidence, correct, groups, seed=seed),
         coverage=len(covered) / len(correct) if correct else None,
         covered_accuracy=sum(covered) / len(covered) if covered else None,
     )

@@ -6,16 +6,12 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from pipeline import cases, topic
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Example
 from pipeline.corpus import LabelledArticle
-from pipeline.datasets import Task
+from pipeline.datasets import TASKS, Task
 from pipeline.records import tree_digest
-
-TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ class Curve:
     points: tuple[Point, ...]
 
 
-def digest(data: Sequence[Path], configs: Mapping[str, training.Config]) -> str:
+def digest(data: Sequence[Path], configs: Mapping[Task, training.Config]) -> str:
     """Return what identifies a curve: the digest of the folders and files behind it, and of its settings."""
     parts = [tree_digest(path) for path in data] + [configs[task].model_dump_json() for task in TASKS]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -47,7 +43,7 @@ def points(
     train: Sequence[LabelledArticle],
     dev: Sequence[LabelledArticle],
     topics: Mapping[str, topic.Definition],
-    configs: Mapping[str, training.Config],
+    configs: Mapping[Task, training.Config],
     sizes: Sequence[int],
 ) -> Iterator[Point]:
     """Train each task on growing parts of ``train``, each containing the one before, and score it on ``dev``.
@@ -57,18 +53,8 @@ def points(
     order = sorted(train, key=lambda article: hashlib.sha256(article.id.encode()).digest())
     for size in sorted({min(size, len(order)) for size in sizes}):
         for task in TASKS:
-            examples = _examples(task, order[:size], topics)
+            examples = cases.of_task(task, order[:size], tuple(topics)).examples
             added = topic.subject_examples(topics) if task == "topic" else []
-            config, labels = configs[task], _cases(task, dev, topics).labels
-            trained = training.train(config, config.engine, examples + added, _examples(task, dev, topics), labels)
+            config, stop = configs[task], cases.of_task(task, dev, tuple(topics))
+            trained = training.train(config, config.engine, examples + added, stop.examples, stop.labels)
             yield Point(task, config.engine, size, len(examples), round(trained.scores["dev_macro_f1"], 4))
-
-
-def _examples(task: str, articles: Sequence[LabelledArticle], topics: Mapping[str, topic.Definition]) -> list[Example]:
-    return _cases(task, articles, topics).examples
-
-
-def _cases(task: str, articles: Sequence[LabelledArticle], topics: Mapping[str, topic.Definition]) -> cases.Cases:
-    if task == "topic":
-        return cases.of_topic(articles, tuple(topics))
-    return cases.of_stance(articles) if task == "stance" else cases.of_claims(articles)

@@ -100,6 +100,26 @@ def _confusions(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[
     return counts
 
 
+def calibration_interval(
+    confidence: Sequence[float], correct: Sequence[bool], groups: Sequence[str], *, seed: int = 0, resamples: int = 500
+) -> Interval | None:
+    """Return the interval of the calibration error by a bootstrap that resamples whole groups; None for one group."""
+    numbers = {group: row for row, group in enumerate(dict.fromkeys(groups))}
+    if len(numbers) < 2:
+        return None
+    rows: list[list[int]] = [[] for _ in numbers]
+    for row, group in enumerate(groups):
+        rows[numbers[group]].append(row)
+    members = [np.array(own) for own in rows]
+    scores, hits = np.asarray(confidence), np.asarray(correct)
+    generator = np.random.default_rng(seed)
+    errors: list[float] = []
+    for _ in range(resamples):
+        drawn = np.concatenate([members[number] for number in generator.integers(len(members), size=len(members))])
+        errors.append(calibration_error(scores[drawn], hits[drawn]))
+    return _interval(np.array(errors))
+
+
 def _accuracy(confusion: Counts) -> NDArray[np.float64]:
     correct = np.trace(confusion, axis1=-2, axis2=-1)
     result: NDArray[np.float64] = correct / np.maximum(confusion.sum(axis=(-2, -1)), 1)
@@ -127,9 +147,11 @@ def _interval(values: NDArray[np.float64]) -> Interval:
     return Interval(float(low), float(high))
 
 
-def calibration_error(confidence: Sequence[float], correct: Sequence[bool], *, bins: int = 10) -> float:
+def calibration_error(
+    confidence: Sequence[float] | NDArray[np.float64], correct: Sequence[bool] | NDArray[np.bool_], *, bins: int = 10
+) -> float:
     """Return the expected calibration error over equally filled bins (Nixon et al. 2019), 0 for no cases."""
-    if not confidence:
+    if len(confidence) == 0:
         return 0.0
     order = np.argsort(confidence, kind="stable")
     scores, hits = np.asarray(confidence)[order], np.asarray(correct, dtype=np.float64)[order]

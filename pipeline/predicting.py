@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pipeline import claims, stance, topic
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.datasets import Task
 from pipeline.rows import text_field
-
-TASKS: tuple[Task, ...] = get_args(Task)
 
 
 class Predictor:

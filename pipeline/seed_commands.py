@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,9 @@ from pipeline.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from pipeline.agreement import Agreement, Decision
+    from pipeline.classifiers import training
     from pipeline.corpus_check import Finding
+    from pipeline.datasets import Task
     from pipeline.seeds import GoldArticle
 
 SHORT = 1  # exit code: the corpus falls short of what is required
@@ -148,21 +150,13 @@ def curve(
     ),
 ) -> None:
     """Print dev macro-F1 of topic, stance and claims for growing numbers of training articles."""
-    from pipeline import config as configuration
-    from pipeline import learning_curve, stage_runner
+    from pipeline import learning_curve
     from pipeline import topic as topic_task
-    from pipeline.classifiers import training
     from pipeline.corpus import read_labelled, read_split
+    from pipeline.datasets import TASKS
     from pipeline.records import write_jsonl
 
-    sections = configuration.load(config, stage_runner.names())
-    configs: dict[str, training.Config] = {}
-    for task in learning_curve.TASKS:
-        section = configuration.section(
-            sections, f"train_{task}", stage_runner.load(f"train_{task}").config, source=config
-        )
-        assert isinstance(section, training.Config)
-        configs[task] = section
+    configs = _training_configs(config, TASKS)
     splits = read_split(split)
     train, dev = (read_labelled(stripped, splits, name) for name in ("train", "dev"))
     found = []
@@ -176,6 +170,56 @@ def curve(
     whole = learning_curve.Curve(learning_curve.digest([stripped, split, topics], configs), tuple(found))
     write_jsonl(output, [whole])
     typer.echo(f"curve {whole.digest[:12]} in {output}", err=True)
+
+
+@app.command()
+def cross_validate(
+    tasks: Annotated[list[str] | None, typer.Option("--task", help="Tasks; all three if none is named.")] = None,
+    folds: Annotated[int, typer.Option(min=3, help="Parts of the corpus; an outlet is in one of them.")] = 5,
+    seeds: Annotated[list[int] | None, typer.Option("--seed", help="Seeds of training; 13 if none is named.")] = None,
+    stripped: Annotated[Path, typer.Option(help="Folder of the strip_boilerplate stage.")] = Path(
+        "data/strip_boilerplate"
+    ),
+    topics: TopicsOption = TOPICS,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Print out-of-fold scores of topic, stance and claims over all seed articles, grouped by outlet."""
+    from pipeline import cross_validation
+    from pipeline import topic as topic_task
+    from pipeline.corpus import ARTICLES as LABELLED
+    from pipeline.corpus import LabelledArticle
+    from pipeline.datasets import TASKS
+    from pipeline.records import read_jsonl
+
+    if unknown := [task for task in tasks or () if task not in TASKS]:
+        raise ConfigError(f"no task {unknown[0]!r}; known: {', '.join(TASKS)}")
+    corpus = list(read_jsonl(stripped / LABELLED, LabelledArticle))
+    configs = _training_configs(config, [task for task in TASKS if not tasks or task in tasks])
+    typer.echo(cross_validation.HEADER)
+    results = []
+    for result in cross_validation.out_of_fold(
+        corpus, topic_task.load_topics(topics), configs, folds=folds, seeds=seeds or [13]
+    ):
+        typer.echo(cross_validation.rows(result))
+        results.append(result)
+    if summary := cross_validation.spread(results):
+        typer.echo(f"\n{summary}")
+
+
+def _training_configs(config: Path, tasks: Iterable[Task]) -> dict[Task, training.Config]:
+    from pipeline import config as configuration
+    from pipeline import stage_runner
+    from pipeline.classifiers import training
+
+    sections = configuration.load(config, stage_runner.names())
+    found: dict[Task, training.Config] = {}
+    for task in tasks:
+        section = configuration.section(
+            sections, f"train_{task}", stage_runner.load(f"train_{task}").config, source=config
+        )
+        assert isinstance(section, training.Config)
+        found[task] = section
+    return found
 
 
 def describe(one: Agreement) -> str:

@@ -139,3 +139,15 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
 
 def test_calibration_error_of_no_cases_is_none() -> None:
     assert metrics.calibration_error([], []) == 0
+
+
+def test_the_interval_of_calibration_error_holds_the_error_and_is_wider_for_whole_groups() -> None:
+    scores = [0.6 + 0.01 * (number % 30) for number in range(300)]
+    correct = [number // 10 % 3 != 0 for number in range(300)]
+    alone = metrics.calibration_interval(scores, correct, [str(number) for number in range(300)])
+    grouped = metrics.calibration_interval(scores, correct, [str(number // 10) for number in range(300)])
+    assert alone is not None
+    assert grouped is not None
+    assert alone.low < metrics.calibration_error(scores, correct) < alone.high
+    assert grouped.high - grouped.low > alone.high - alone.low
+    assert metrics.calibration_interval(scores, correct, ["one"] * 300) is None

@@ -295,7 +295,7 @@ def curve_table() -> str | None:
     [curve] = read_jsonl(CURVE, learning_curve.Curve)
     sizes = sorted({point.articles for point in curve.points})
     scores = {(point.task, point.articles): f"{point.dev_macro_f1:.3f}" for point in curve.points}
-    rows = [(task, *(scores[task, size] for size in sizes)) for task in learning_curve.TASKS]
+    rows = [(task, *(scores[task, size] for size in sizes)) for task in datasets.TASKS]
     return (
         table(("Training articles", *map(str, sizes)), rows)
         + f"\n\nDigest of data and settings: `{curve.digest[:16]}`."

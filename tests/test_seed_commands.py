@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from pipeline.corpus import (
     LabelledSentence,
     LabelledTarget,
 )
+from pipeline.datasets import TASKS
 from pipeline.records import write_jsonl
 from pipeline.seeds import GoldArticle
 from pipeline.stages import split
@@ -287,7 +288,7 @@ def test_kappa_without_decisions_says_what_writes_them(small: Place) -> None:
 
 CURVE_CONFIG = "".join(
     f"train_{task}: {{engine: linear, linear: {{hash_bits: 12, char_ngrams: [2, 3], regularisation: 0.1}}}}\n"
-    for task in learning_curve.TASKS
+    for task in TASKS
 )
 
 
@@ -364,7 +365,7 @@ def test_the_same_curve_is_written_twice(curve: Curve) -> None:
 
 
 def test_the_digest_of_a_curve_is_another_once_a_label_the_split_a_topic_or_a_setting_changed(curve: Curve) -> None:
-    configs: dict[str, training.Config] = {task: training.Config(engine="linear") for task in learning_curve.TASKS}
+    configs: dict[str, training.Config] = {task: training.Config(engine="linear") for task in TASKS}
 
     def digest() -> str:
         return learning_curve.digest([curve.root / name for name in ("stripped", "split", "topics.yaml")], configs)
@@ -398,3 +399,22 @@ def test_a_curve_through_no_articles_is_refused(curve: Curve) -> None:
     assert outcome.code == 2
     assert "--size" in outcome.err
     assert not (curve.root / "curve.json").exists()
+
+
+# --- cross-validate
+
+
+def test_cross_validation_prints_a_row_for_each_engine_of_the_tasks_asked_for(curve: Curve) -> None:
+    corpus = [replace(labelled(parse(corpora.seed(n, words=14), f"s{n}")), outlet=f"Outlet {n % 3}") for n in range(9)]
+    write_jsonl(curve.root / "stripped" / ARTICLES, corpus)
+    paths = {"stripped": "stripped", "topics": "topics.yaml", "config": "config.yaml"}
+    given = [word for name, path in paths.items() for word in (f"--{name}", curve.root / path)]
+    outcome = newsfacts("seeds", "cross-validate", "--task", "claims", "--folds", "3", *given)
+    assert outcome.code == 0
+    assert re.findall(r"^\| (\w+) \| (\w+) \| 13 \| (\d+) \|", outcome.out, re.MULTILINE) == [
+        ("claims", "linear", "54"),
+        ("claims", "majority", "54"),
+    ]
+    assert newsfacts("seeds", "cross-validate", "--task", "tone", *given).code == 2
+    refused = newsfacts("seeds", "cross-validate", "--folds", "4", *given)
+    assert (refused.code, "4 folds of 3 outlets" in refused.err) == (2, True)

@@ -80,7 +80,7 @@ def _summary_row(task: TaskEvaluation) -> list[str]:
         _cases(found.cases),
         number(found.accuracy),
         _macro_f1(model),
-        number(model.calibration_error),
+        MISSING if model.calibration_error is None else _scored(model.calibration_error, model.calibration_interval),
         number(model.coverage),
         "; ".join(engines) or MISSING,
         "; ".join(majority) or MISSING,

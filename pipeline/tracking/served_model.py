@@ -13,7 +13,8 @@ from mlflow.pyfunc import PythonModel
 from pipeline.annotator import Stripper
 from pipeline.article import Article
 from pipeline.classifiers import store
-from pipeline.predicting import TASKS, Predictor
+from pipeline.datasets import TASKS
+from pipeline.predicting import Predictor
 
 
 class ServedModel(PythonModel):

@@ -1,0 +1,83 @@
+"""Cross-validation scores every article once, by models that saw neither it nor another of its outlet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import cross_validation
+from pipeline.classifiers import training
+from pipeline.classifiers.contract import Example
+from pipeline.classifiers.store import Engine
+from pipeline.corpus import LabelledArticle, LabelledSentence
+from pipeline.datasets import Task
+from pipeline.errors import DataError
+
+CLAIMS = (
+    ("Rain is due.", "none"),
+    ("The bridge is 40 metres long.", "factual"),
+    ("The mayor sold it.", "checkworthy"),
+)
+
+
+def article(number: int, outlet: str) -> LabelledArticle:
+    sentences = tuple(LabelledSentence(f"{text} {number}", 0, 1, True, label, ()) for text, label in CLAIMS)  # type: ignore[arg-type]
+    return LabelledArticle(f"a{number}", outlet, "sport", "report", "en", "Text.", sentences, (), ())
+
+
+@given(st.lists(st.sampled_from("ABCDEFGH"), min_size=3, max_size=60), st.integers(3, 6))
+def test_an_outlet_is_in_one_fold_and_folds_differ_by_an_outlet_at_most(outlets: list[str], folds: int) -> None:
+    articles = [article(number, outlet) for number, outlet in enumerate(outlets)]
+    sizes = Counter(outlets)
+    if len(sizes) < folds:
+        with pytest.raises(DataError, match=f"{folds} folds of {len(sizes)} outlets"):
+            cross_validation.assign(articles, folds)
+        return
+    fold_of = cross_validation.assign(articles, folds)
+    filled = Counter(dict.fromkeys(range(folds), 0))
+    filled.update(fold_of[outlet] for outlet in outlets)
+    assert set(fold_of) == set(outlets)
+    assert min(filled.values()) > 0
+    assert max(filled.values()) - min(filled.values()) <= max(sizes.values())
+
+
+def test_who_predicts_an_outlet_has_neither_trained_nor_stopped_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    articles = [article(number, "ABCD"[number % 4]) for number in range(12)]
+    outlet_of = {one.id: one.outlet for one in articles}
+    seen: list[tuple[set[str], set[str]]] = []
+    train = training.train
+
+    def spy(
+        config: training.Config,
+        engine: Engine,
+        examples: Sequence[Example],
+        dev: Sequence[Example],
+        labels: Sequence[str],
+    ) -> training.Trained:
+        seen.append(({outlet_of[one.group] for one in examples}, {outlet_of[one.group] for one in dev}))
+        return train(config, engine, examples, dev, labels)
+
+    monkeypatch.setattr(training, "train", spy)
+    configs: dict[Task, training.Config] = {"claims": training.Config(engine="linear")}
+    (found,) = cross_validation.out_of_fold(articles, {}, configs, folds=4, seeds=[1])
+    held_out = [set("ABCD") - trained - stopped for trained, stopped in seen]
+    assert sorted(map(sorted, held_out)) == [["A"], ["B"], ["C"], ["D"]]
+    assert all(not trained & stopped for trained, stopped in seen)
+    linear, majority = found.scores
+    assert (linear.name, linear.classification.cases) == ("linear", 36)
+    assert linear.classification.macro_f1 > majority.classification.macro_f1
+
+
+def test_the_spread_is_told_once_there_are_several_seeds() -> None:
+    articles = [article(number, "ABC"[number % 3]) for number in range(6)]
+    configs: dict[Task, training.Config] = {"claims": training.Config(engine="linear")}
+    results = list(cross_validation.out_of_fold(articles, {}, configs, folds=3, seeds=[1, 2]))
+    assert [result.seed for result in results] == [1, 2]
+    assert cross_validation.spread(results[:1]) == ""
+    assert cross_validation.spread(results).splitlines()[0].startswith("claims linear: macro-F1 1.000 ± 0.000")
+    columns = {row.count("|") for result in results for row in cross_validation.rows(result).splitlines()}
+    assert columns == {cross_validation.HEADER.splitlines()[0].count("|")}
