@@ -1,11 +1,14 @@
-"""Out-of-fold scores: every seed article is predicted by models that saw neither it nor its outlet."""
+"""Out-of-fold scores: every seed article is predicted by models that saw neither it nor its outlet.
+
+Only the stripping of the texts is that of one model, trained on the train split.
+"""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline import cases, evaluation, topic
 from pipeline.cases import Cases
@@ -68,7 +71,6 @@ def out_of_fold(
         labels = by_fold[0].labels
         added = topic.subject_examples(topics) if task == "topic" else []
         engines: tuple[Engine, ...] = tuple(dict.fromkeys((config.engine, *config.compared)))
-        majority = evaluation.majority([example.label or "" for example in examples], examples, labels, seed=0)
         for seed in seeds:
             seeded = config.model_copy(update={"seed": seed})
             scores = [
@@ -77,7 +79,8 @@ def out_of_fold(
                 )
                 for engine in engines
             ]
-            yield OutOfFold(task, seed, (*scores, majority))
+            scores.append(_majority(by_fold, labels, seed))
+            yield OutOfFold(task, seed, tuple(scores))
 
 
 def _predictions(
@@ -90,6 +93,20 @@ def _predictions(
         trained = training.train(config, engine, [*train, *added], by_fold[dev].examples, labels)
         found += trained.predict(held_out.examples)
     return found
+
+
+def _majority(by_fold: Sequence[Cases], labels: Sequence[str], seed: int) -> Scores:
+    examples: list[Example] = []
+    found: list[Prediction] = []
+    for fold, held_out in enumerate(by_fold):
+        counts = Counter(
+            one.label for number, own in enumerate(by_fold) if number != fold for one in own.examples if one.label
+        )
+        label = counts.most_common(1)[0][0]
+        examples += held_out.examples
+        found += [Prediction(label, 1.0, {label: 1.0}, False)] * len(held_out.examples)
+    scores = evaluation.score("majority", examples, found, labels, seed=seed)
+    return replace(scores, calibration_error=None, calibration_interval=None)
 
 
 def rows(result: OutOfFold) -> str:

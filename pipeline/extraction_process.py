@@ -54,11 +54,11 @@ class IsolatedExtraction:
             answer = json.loads(connection.recv_bytes())
         except (EOFError, OSError):
             self._stop()
-            raise InputError("extractor-failed", f"{self._arguments[0]} died of this page") from None
+            raise InputError(FAILED, f"{self._arguments[0]} died of this page") from None
         if answer.get("reason") == FAILED:
             self._stop()
         if "reason" in answer:
-            raise InputError(answer["reason"], answer["detail"])
+            raise InputError(answer["reason"], answer["detail"].encode(errors="replace").decode())
         marks = tuple(Mark(**mark) for mark in answer.pop("marks"))
         return Main(**answer, marks=marks)
 

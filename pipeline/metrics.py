@@ -103,7 +103,11 @@ def _confusions(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[
 def calibration_interval(
     confidence: Sequence[float], correct: Sequence[bool], groups: Sequence[str], *, seed: int = 0, resamples: int = 500
 ) -> Interval | None:
-    """Return the interval of the calibration error by a bootstrap that resamples whole groups; None for one group."""
+    """Return the interval of the calibration error by a bootstrap that resamples whole groups; None for one group.
+
+    The error of a resample is larger on average, as noise makes gaps and none is negative; the interval is moved by
+    that difference.
+    """
     numbers = {group: row for row, group in enumerate(dict.fromkeys(groups))}
     if len(numbers) < 2:
         return None
@@ -117,7 +121,9 @@ def calibration_interval(
     for _ in range(resamples):
         drawn = np.concatenate([members[number] for number in generator.integers(len(members), size=len(members))])
         errors.append(calibration_error(scores[drawn], hits[drawn]))
-    return _interval(np.array(errors))
+    bias = float(np.mean(errors)) - calibration_error(scores, hits)
+    found = _interval(np.array(errors) - bias)
+    return Interval(max(0.0, found.low), max(0.0, found.high))
 
 
 def _accuracy(confusion: Counts) -> NDArray[np.float64]:

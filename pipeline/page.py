@@ -40,7 +40,7 @@ def read(
     tree = _tree(html)
     if tree is None:
         return text, ()
-    headlines = _headlines(tree, title) if given_title is None else [_plain(given_title)]
+    headlines = [_plain(given_title)] if given_title and _plain(given_title) else _headlines(tree, title)
     lines = text.split("\n")
     kept = [line for index, line in enumerate(lines) if index >= _HEADLINE_LINES or not _is_headline(line, headlines)]
     if any(line.strip() for line in kept):

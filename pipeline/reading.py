@@ -37,7 +37,7 @@ class Config(Section):
 
     max_article_bytes: int = Field(default=2_000_000, gt=0)
     """Bytes of one text, page or record; a longer one is rejected, not cut."""
-    max_html_depth: int = Field(default=500, gt=0)
+    max_html_depth: int = Field(default=250, gt=0)
     """Open elements at once; deeper pages are broken or hostile, and parsers recurse on them."""
     max_html_seconds: float = Field(default=20.0, gt=0)
     """Seconds that the extractor may take for one page."""
@@ -205,7 +205,8 @@ def _fields(
     rest = {name: value for name, value in rest.items() if name not in FIELDS or name in left}
     if text is not None:
         return value, known, rest, None
-    main = pages.extract(value, known.get("title"))
+    known = {name: given for name, given in known.items() if given.strip()}  # feeds leave blank what the page tells
+    main = _extracted(value, config, pages, known.get("title"))
     return main.text, {**_page_fields(main), **known}, rest, main
 
 
@@ -229,6 +230,14 @@ def _known(record: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
         else:
             known[name] = value
     return known, left
+
+
+def _extracted(html: str, config: Config, pages: IsolatedExtraction, title: str | None = None) -> Main:
+    main = pages.extract(html, title)
+    if len(main.text.encode("utf-8", "surrogatepass")) > config.max_article_bytes:
+        raise InputError("too-large", f"the main text is over max_article_bytes = {config.max_article_bytes}")
+    _require_unicode("".join(main.extraction.values()))
+    return main
 
 
 def _page_fields(main: Main) -> dict[str, str]:
@@ -273,7 +282,7 @@ def _read_document(file: str, kind: str, config: Config, pages: IsolatedExtracti
         warnings = (f"decoded: {guessed}",) if guessed else ()
         if kind == ".txt":
             return _article(None, file, 1, text, {}, {}, headline=True, main=None, warnings=warnings)
-        main = pages.extract(text)
+        main = _extracted(text, config, pages)
         return _article(None, file, 1, main.text, _page_fields(main), {}, headline=False, main=main, warnings=warnings)
     except InputError as error:
         return Rejection(file, 1, None, error.reason, str(error))

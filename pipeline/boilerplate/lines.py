@@ -22,7 +22,7 @@ _PROFESSION = (
 _BIO = re.compile(
     rf"^[*_(•—– ]*(?:The (?:author|writer)s?|(?:[A-Z][\w.’'-]+ ){{2,4}}(?:\(@\w+\) )?|[A-Z][\w.’'-]+ [A-Z][\w.’'-]+"
     rf"(?: \(@\w+\))?, .{{3,90}}, )(?:(?:is|are|was|were|has been|have been|recently)\b"
-    rf"|(?:cover|write|report|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|ed)?\b)"
+    rf"|(?:cover|write|report|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|d|ed)?\b)"
     rf"(?:.{{0,120}}\b(?:{_PROFESSION}|adviser|advisor|economist|lawyer|governor|nominee|bestsell\w+|book|books)s?\b)?"
 )
 LONG_LINE = 120  # characters: a line this long is almost always a paragraph, so it tells where the body is

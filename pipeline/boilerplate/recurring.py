@@ -33,11 +33,12 @@ class Config(Section):
     min_articles: int = Field(default=4, ge=2)
     """Articles of the outlet that hold it."""
     min_dates: int = Field(default=3, ge=1)
-    """Distinct days on which they were published: follow-ups of one story repeat content within days."""
+    """Distinct days on which they were published: follow-ups of one story repeat content within days. Not asked where
+    no article that holds a block has a date."""
     min_residue: float = Field(default=0.5, ge=0, le=1)
     """Mean probability that the line classifier gives it of not being body: refrains of reporters recur as well."""
     often: int = Field(default=8, ge=2)
-    """Articles from which a whole line of some words is no refrain any more, whatever the line classifier thinks."""
+    """Articles from which a whole line of some words is no refrain any more, unless the line classifier is sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ class Miner:
         for unit, scores in zip(again, probabilities, strict=True):
             first = self._seen[_key(outlet, unit)]
             tally = self._tallies.setdefault((outlet, unit.kind, unit.template), _Tally(first, unit.text))
-            tally.add(unit, date or article.id, scores)
+            tally.add(unit, date, scores)
 
     def _residue(
         self, article: Article, lines: Sequence[Line], units: Sequence[_Unit]
@@ -211,14 +212,15 @@ class Miner:
         found: list[Block] = []
         for (outlet, kind, template), tally in self._tallies.items():
             articles, dates = tally.articles, len(tally.dates)
-            if articles < self._config.min_articles or dates < self._config.min_dates:
+            if articles < self._config.min_articles or 0 < dates < self._config.min_dates:
                 continue
             if kind == "lead-in" and len(tally.texts) < 2:
                 continue  # always the same line: a block of the kind "line" says it better
             scores = {role: total / tally.scored for role, total in tally.scores.items()}
             residue = sum(scores.get(role, 0.0) for role in REMOVED_ROLES)
-            # Section headings recur as well, so few words are never enough.
+            # Section headings recur as well, so few words are never enough; nor is what reporters write of anybody.
             wordy = kind == "line" and len(_WORD.findall(template)) >= _MIN_OFTEN_WORDS
+            wordy = wordy and "◦" not in template and residue >= _SURELY_BODY
             if residue < self._config.min_residue and not (wordy and articles >= self._config.often):
                 continue
             role = max(REMOVED_ROLES, key=lambda role: scores.get(role, 0.0))
@@ -243,12 +245,10 @@ class _Tally:
     zones: Counter[Zone] = field(default_factory=Counter)
     scores: dict[str, float] = field(default_factory=dict)
 
-    def add(self, unit: _Unit, date: str, scores: Mapping[str, float]) -> None:
-        if not self.dates:
-            self.dates.add(self.first or "first")
+    def add(self, unit: _Unit, date: str | None, scores: Mapping[str, float]) -> None:
         self.articles += 1
         self.scored += 1
-        self.dates.add(date)
+        self.dates |= {day for day in (self.first, date) if day is not None}
         if len(self.texts) < 2:
             self.texts.add(unit.text)
         self.zones[unit.zone] += 1
@@ -281,6 +281,7 @@ _NAME = re.compile(r"(?<=[\w,;:] )(?:[A-Z][\w.’'-]*)(?: (?:(?:of|the|de|van|vo
 _LEAD_IN = re.compile(r"^(\W*\w[^:|»›→—]{1,40}?(?: ?[:|»›→—]))\s*(?=\S.{11})")
 _WORD = re.compile(r"[^\W\d_]+")
 _MIN_OFTEN_WORDS = 6
+_SURELY_BODY = 0.1  # probability of not being body below which no number of repetitions outweighs it
 _MIN_LITERAL_WORDS = 3  # that a template with a masked name must keep, to say more than "by ◦"
 
 

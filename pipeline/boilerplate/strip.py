@@ -29,7 +29,7 @@ class Config(Section):
     """The line classifier layer."""
     min_score: float = Field(default=0.8, ge=0, le=1)
     """Probability, summed over the removed roles, from which the line classifier removes a line."""
-    min_sentence_score: float = Field(default=0.8, ge=0, le=1)
+    min_sentence_score: float = Field(default=0.9, ge=0, le=1)
     """The same for a line that ends like a sentence: losing one of those is worse."""
     min_marked_score: float = Field(default=0.05, ge=0, le=1)
     """The same for a line of a web page that the page itself casts doubt on; its other lines only rules may take."""
@@ -53,22 +53,26 @@ class Stripped:
     warnings: tuple[str, ...]
 
 
-# A correction changes what is true, so the line classifier may not take it; it looks like the legal lines beside it,
-# and it may follow a credit on the same line.
+# A correction changes what is true, so neither a line rule nor the line classifier may take it; it looks like the
+# legal lines beside it, and it may follow a credit on the same line.
 _CORRECTION = re.compile(
     r"(?:correction|corrections|clarification|editor.s note|an earlier version)\b"
     r"|.{0,200}?[.!?”] ?(?:correction|clarification)[,:]",
     re.IGNORECASE,
 )
+# The same, beginning with the word: an editor's note may also be a promo that a rule knows.
+_CORRECTS = re.compile(r"(?:correction|clarification|an earlier version)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$")
 # Items of a list and introductions to what follows, as long as a sentence: to the line classifier they look like links
 # and captions, and taking a programme's points out of a report is worse than leaving a link.
 _LIST_ITEM = re.compile(r"[*•‣▪◦–-] *\S+(?: +\S+){9}")
 _INTRODUCTION = re.compile(r"(?:\S+ +){7,}\S+:$")
 # A line that opens with direct speech: a quotation is what somebody said, whatever it looks like and however often.
-_QUOTATION = re.compile(r"[\"“„«](?:[^\"“”„«»]{2,}[,.!?…–—-][\"”“»]|[^\"”»]{100})")
+_QUOTATION = re.compile(
+    r"[\"“„«»‘'](?:(?:[^\"“”„«»‘’']|(?<=\w)[’'](?=\w)){2,}(?:[,.!?…–—-][\"”“»«’']|[\"”“»«’'],))|[\"“„«»][^\"”»«]{100}"
+)
 # Who speaks in a transcript: a turn is as short as a byline, and its opening recurs like one.
-_TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z][A-Z.’'-]+: \S")
+_TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z0-9][A-Z0-9.’'-]*: \S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,10 @@ def strip(
     or None where the text is from no page.
     """
     learned: list[_Cut] = []
-    if predictions is not None:
-        judged = _learned_cuts if marks is None else _marked_cuts
-        learned = judged(lines, predictions, config, headlines, marks or ())
+    if predictions is not None and marks is None:
+        learned = _learned_cuts(lines, predictions, config, headlines)
+    elif predictions is not None and marks is not None:
+        learned = _marked_cuts(lines, predictions, config, headlines, marks)
     layers: list[tuple[str, list[_Cut]]] = []
     if config.rules:
         layers.append(("rules", [cut for line in lines for cut in _rule_cuts(line, lexicon)]))
@@ -134,8 +139,11 @@ def _joined(clean: AlignedText, lines: Sequence[Line], layers: Sequence[Sequence
 
 def _rule_cuts(line: Line, lexicon: Lexicon) -> list[_Cut]:
     cuts: list[_Cut] = []
+    whole = not (_CORRECTS.match(line.text) or _QUOTATION.match(line.text))
     for hit in lexicon.hits(line.text):
         if hit.rule.scope == "line":
+            if not whole:
+                continue
             return [_Cut(line.start, line.end, hit.rule.role, f"rule:{hit.rule.id}")]
         start, end = line.start + hit.start, line.start + hit.end
         start += len(line.text[hit.start : hit.end]) - len(line.text[hit.start : hit.end].lstrip())
@@ -153,9 +161,12 @@ def _recurring_cuts(
     cuts: list[_Cut] = []
     for hit in hits:
         index = bisect_right(starts, hit.start) - 1
-        if index in headlines or any(kept.match(lines[index].text) for kept in (_CORRECTION, _QUOTATION, _TURN)):
+        if index in headlines or _CORRECTION.match(lines[index].text):
             continue
-        if hit.block.kind == "sentence" and lines[index].start in whole:
+        if hit.block.kind == "sentence":
+            if lines[index].start in whole:
+                continue
+        elif _QUOTATION.match(lines[index].text) or _TURN.match(lines[index].text):
             continue
         if not cuts or cuts[-1].end <= hit.start:  # hits come in the order of the text
             cuts.append(_Cut(hit.start, hit.end, hit.block.role, f"recurring:{hit.block.id}"))
@@ -167,7 +178,6 @@ def _learned_cuts(
     predictions: Sequence[Prediction],
     config: Config,
     headlines: Collection[int],
-    _marks: Sequence[MarkKind | None],
 ) -> list[_Cut]:
     cuts: list[_Cut] = []
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
@@ -194,9 +204,11 @@ def _marked_cuts(
         if index in headlines or mark is None or mark == "stated" or _CORRECTION.match(line.text):
             continue
         score, role = _residue(prediction)
+        doubted = score >= config.min_marked_score
         if mark == "link":
-            cuts.append(_Cut(line.start, line.end, "related", "page:link"))
-        elif score >= config.min_marked_score:
+            if doubted or not _SENTENCE.search(line.text):  # a sentence may be one long link
+                cuts.append(_Cut(line.start, line.end, "related", "page:link"))
+        elif doubted:
             cuts.append(_Cut(line.start, line.end, role, f"page:{mark}:{score:.2f}"))
     return cuts
 

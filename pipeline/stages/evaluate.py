@@ -18,7 +18,7 @@ from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, SPLITS, CleanArticle, read_gold, read_labelled, read_split
-from pipeline.evaluation import Evaluation, TaskEvaluation
+from pipeline.evaluation import Evaluation, Scores, TaskEvaluation
 from pipeline.records import read_jsonl, write_jsonl
 
 EVALUATION = "evaluation.json"
@@ -103,7 +103,11 @@ def run(
         indirect.append(_evaluate(own, loaded[task].manifest.engine, predictions, known, (), config.seed))
     article_stance, listed = indirect
     # A sentence that is not listed has no score, so there is no calibration to speak of.
-    listed = replace(listed, model=replace(listed.model, calibration_error=None, coverage=None, covered_accuracy=None))
+    listed = replace(
+        listed,
+        model=_uncalibrated(listed.model),
+        slices={name: _uncalibrated(scores) for name, scores in listed.slices.items()},
+    )
     tasks += [article_stance, listed]
 
     strip = cases.score_stripping(clean_test, gold, Stripper(loaded["boilerplate"]), seed=config.seed)
@@ -135,6 +139,10 @@ def _evaluate(
         compared=tuple(others),
         slices=evaluation.slices(own.slice_of, own.examples, predictions, own.labels, seed=seed),
     )
+
+
+def _uncalibrated(scores: Scores) -> Scores:
+    return replace(scores, calibration_error=None, calibration_interval=None, coverage=None, covered_accuracy=None)
 
 
 def _labels(examples: Sequence[Example]) -> list[str]:

@@ -160,6 +160,17 @@ def test_the_line_classifier_never_takes_a_correction(lexicon: Lexicon, opening:
 
 
 @pytest.mark.parametrize(
+    "line", ["Correction: follow us, we wrote; follow them, we meant", "“Follow us,” the gunman says in the video"]
+)
+def test_no_line_rule_takes_a_correction_or_what_somebody_said(line: str) -> None:
+    rule = Rule(id="x", role="promo", scope="line", pattern="(?i)follow us", match=("Follow us",), keep=("y",))
+    words = Lexicon((Language(language="en", rules=(rule,)),), {})
+    raw = f"{BODY}\n{line}"
+    assert stripped(raw, words, [0.1, 0.1]).body.text == raw
+    assert stripped(f"{BODY}\nNow follow us", words, [0.1, 0.1]).body.text == BODY
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "* FIRST, the council will put the harbour's accounts on its own site every month",
@@ -174,7 +185,16 @@ def test_long_list_items_and_introductions_are_left_to_the_rules(lexicon: Lexico
 
 
 @pytest.mark.parametrize(
-    "line", ["“We cannot run it safely,” said the mayor", '"No," she said', "„Nie wieder!“, rief er"]
+    "line",
+    [
+        "“We cannot run it safely,” said the mayor",
+        '"No," she said',
+        "„Nie wieder!“, rief er",
+        "„Nein“, sagte er",
+        "»Wir gehen nicht«, sagte sie",
+        "‘It wasn’t like a war,’ said the smith",
+        "'We aren't done,' she said",
+    ],
 )
 def test_the_line_classifier_never_takes_a_line_that_opens_with_direct_speech(lexicon: Lexicon, line: str) -> None:
     raw = f"{BODY}\n{line}"

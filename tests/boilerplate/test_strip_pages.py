@@ -90,13 +90,24 @@ def test_the_line_classifier_never_takes_an_unmarked_line_of_a_page(lexicon: Lex
 
 
 @pytest.mark.parametrize(
-    "line", [TEASER, "The ferry fares are to rise.", "* One of the ten points of the new plan, it says"]
+    ("line", "score"),
+    [
+        (TEASER, 0.0),
+        (TEASER, 0.5),
+        ("* One of the ten points of the new plan, it says", 0.0),
+        ("The ferry fares are to rise.", 0.5),
+    ],
 )
-@pytest.mark.parametrize("score", [0.0, 0.5])
 def test_a_link_goes_as_related_whatever_the_line_classifier_says(lexicon: Lexicon, line: str, score: float) -> None:
     found = stripped(f"{BODY}\n{line}\n{OTHER}", lexicon, [None, "link", None], [0.0, score, 0.0])
     assert found.body.text == f"{BODY}\n{OTHER}"
     assert gone(found) == [("related", "page:link", line)]
+
+
+def test_a_sentence_that_is_one_long_link_stays_unless_the_line_classifier_doubts_it(lexicon: Lexicon) -> None:
+    raw = f"{BODY}\n{OTHER}"
+    assert stripped(raw, lexicon, [None, "link"], [0.0, 0.01]).body.text == raw
+    assert stripped(raw, lexicon, [None, "link"], [0.0, 0.06]).body.text == BODY
 
 
 @pytest.mark.parametrize("mark", ["doubtful", "unstated"])
@@ -163,6 +174,14 @@ def test_an_outlet_repeats_corrections_quotations_and_turns_in_vain(lexicon: Lex
     raw = f"{BODY}\n{line}\n{OTHER}"
     hit = Hit(BLOCK, len(BODY) + 1, len(BODY) + 1 + len(line))
     assert stripped(raw, lexicon, None, [0.0, 0.0, 0.0], recurring=[hit]).body.text == raw
+
+
+def test_a_repeated_sentence_goes_from_behind_a_quotation(lexicon: Lexicon) -> None:
+    line = "“We shall sail,” said the master. Write to us."
+    start = len(BODY) + 1 + len(line) - len("Write to us.")
+    hit = Hit(replace(BLOCK, kind="sentence"), start, start + len("Write to us."))
+    found = stripped(f"{BODY}\n{line}", lexicon, None, [0.0, 0.0], recurring=[hit])
+    assert gone(found) == [("credit", "recurring:b1", "Write to us.")]
 
 
 def test_a_repeated_sentence_in_a_doubted_line_goes_with_its_line(lexicon: Lexicon) -> None:
