@@ -30,7 +30,10 @@ LAYERS = (
     ("seed_commands",),
     ("stage_runner", "doctor"),
     ("stages", "tracking", "report"),
-    ("learning_curve",),
+    (
+        "learning_curve",
+        "cross_validation",
+    ),
     ("batch", "mining", "labelling", "cases"),
     ("annotator", "predicting", "writing", "evaluation", "datasets", "corpus_check"),
     ("topic", "stance", "claims", "facts", "targets", "boilerplate"),

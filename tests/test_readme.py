@@ -464,6 +464,7 @@ def test_the_documented_reasons_are_those_that_the_readers_give() -> None:
     code = "".join((ROOT / "pipeline" / f"{name}.py").read_text(encoding="utf-8") for name in names)
     raised = set(re.findall(r"InputError\(\s*\"([a-z0-9-]+)\"", code))
     raised |= set(re.findall(r"Rejection\([\w., +]+, (?:None|item\.id), \"([a-z0-9-]+)\"", code))
+    raised |= set(re.findall(r"^FAILED = \"([a-z0-9-]+)\"$", code, re.MULTILINE))
     section = README.read_text(encoding="utf-8").partition("### What is rejected")[2].partition("\n#")[0]
     cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     assert {reason for cell in cells for reason in re.findall(r"`([a-z0-9-]+)`", cell)} == raised
