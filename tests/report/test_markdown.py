@@ -27,8 +27,8 @@ def _task(
     return TaskEvaluation(
         task=name,
         unit="sentences",
-        model=Scores("transformer", found, 0.04567, 0.91, 0.87),
-        compared=(Scores("linear", found, 0.1, 1.0, 0.5), Scores("majority", found)),
+        model=Scores("transformer", found, 0.04567, Interval(0.012, 0.0789), 0.91, 0.87),
+        compared=(Scores("linear", found, 0.1, None, 1.0, 0.5), Scores("majority", found)),
         slices={sliced: Scores("transformer", _found(SMALL)), "live blog": Scores("transformer", _found(SMALL - 1))},
     )
 
@@ -69,7 +69,7 @@ def test_the_summary_shows_model_compared_engines_and_baseline() -> None:
         "transformer",
         "30",
     )
-    assert (shown["Accuracy"], shown["ECE"], shown["Coverage"]) == ("0.500", "0.046", "0.910")
+    assert (shown["Accuracy"], shown["ECE"], shown["Coverage"]) == ("0.500", "0.046 (0.012–0.079)", "0.910")
     assert re.fullmatch(interval, shown["Macro-F1"])
     assert re.fullmatch(f"linear {interval}", shown["Compared engines’ macro-F1"])
     assert re.fullmatch(interval, shown["Majority’s macro-F1"])
