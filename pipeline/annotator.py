@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pipeline
-from pipeline import claims, facts, stance, targets, topic
+from pipeline import claims, facts, named_entities, stance, targets, topic
 from pipeline.alignment import AlignedText
 from pipeline.article import Annotation, Article, Claim, Edit, Line, MarkKind, Provenance, Sentence, Stance
 from pipeline.boilerplate import lines as line_examples
@@ -203,7 +203,7 @@ class Annotator:
         sentences = [sentence.text for sentence in body.sentences]
         found = targets.mentions(sentences, self._targets)
         if not found:
-            entities: tuple[Target, ...] = targets.named_entities(sentences, limit=MAX_TARGETS)
+            entities: tuple[Target, ...] = named_entities.named_entities(sentences, limit=MAX_TARGETS)
             found = targets.mentions(sentences, entities)
         return found
 

@@ -1,19 +1,43 @@
-"""Stance targets: who they are, where an article names them, and whom to take when it names none of them."""
+"""Stance targets: who they are, and where an article names them."""
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pipeline.config import read_yaml
 from pipeline.errors import ConfigError
 
 ASSET = "targets.yaml"
+TITLE = (
+    r"(?:(?:Mr|Mrs|Ms|Dr|Prof|Sen|Rep|Gov|Gen|Lt|Col|Capt|Rev|Hon)\b\.?|President|Vice President|Prime Minister|Minister"
+    r"|Chancellor|Senator|Representative|Congressman|Congresswoman|Governor|Mayor|Secretary|Speaker|Justice|Judge|General"
+    r"|Ambassador|Commissioner|Chairman|Chairwoman|Chair|Director|Sir|Dame|Lord|Lady|King|Queen|Prince|Princess|Pope"
+    r"|Candidate|Republican|Democrat|Conservative|Labour|Coach|Captain|Professor|Doctor|Former|Then)"
+)
+"""What may stand before a surname without making it the name of somebody else."""
+NOT_NAMES = frozenset(
+    (
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July "
+        "August September October November December The This That These Those He She It They We You But And In On "
+        "At For With From By As If When While After Before Since There Here What Who Why How Its His Her Their "
+        "Our My Not No Yes One Two Three Some Many Most All Another Both Each Several According However Still Yet "
+        "Even Now Then Today Also Other Later Last Next Under Over Between Among Within Without Because Although "
+        "Though Despite"
+    ).split()
+)
+"""Words that are capitalised for other reasons than that they name somebody."""
+_GIVEN_NAME = re.compile(r"([A-Z][\w’'-]*\.?) $")
+_TITLED = re.compile(rf"{TITLE} $")
+_NEXT_NAME = re.compile(r" [A-Z]")
+_INITIAL = re.compile(r"(?<= )[A-Z]\. $")
+_TITLE_CASE = 0.7  # share of capitalised words from which a sentence is taken for a headline in title case
+_FEW = 5  # words that are too few to tell
+_NOT_SHORT = frozenset({"House", "State"})  # last words that, alone, name something else than the target
 
 
 @dataclass(frozen=True)
@@ -25,9 +49,23 @@ class Target:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Match any of the names as whole words, the longest first."""
-        names = sorted({self.name, *self.aliases}, key=lambda name: (-len(name), name))
-        return re.compile(rf"(?<![\w-])(?:{'|'.join(map(_name_pattern, names))})(?!\w)")
+        """Match any of the names as whole words, the longest first; the last word of a longer name as well."""
+        names = {self.name, *self.aliases, *([self.short] if self.short else [])}
+        ordered = sorted(names, key=lambda name: (-len(name), name))
+        return re.compile(rf"(?<![\w-])(?:{'|'.join(map(_name_pattern, ordered))})(?!\w)")
+
+    @cached_property
+    def short(self) -> str | None:
+        """The last word of a name of several capitalised words: a surname, or “the Bank” of a bank."""
+        words = self.name.split()
+        alone = len(words) > 1 and all(word[0].isupper() for word in words) and words[-1].isalpha()
+        return words[-1] if alone and len(words[-1]) > 2 and words[-1] not in _NOT_SHORT else None
+
+    def refers_back(self, text: str) -> bool:
+        """Tell whether a mention says nothing by itself: “the alliance”, or a last word that is no alias."""
+        names = (self.name, *self.aliases)
+        known = text if text in names else text[0].lower() + text[1:]
+        return known not in names or (known.startswith("the ") and known.islower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,153 +104,48 @@ def load_targets(path: Path) -> tuple[Target, ...]:
 
 
 def mentions(sentences: Sequence[str], targets: Sequence[Target]) -> list[Mention]:
-    """Return the first mention of each target in each sentence that names it."""
-    found: list[Mention] = []
-    for target in targets:
-        for number, sentence in enumerate(sentences):
-            if match := target.pattern.search(sentence):
-                found.append(Mention(target.name, number, *match.span()))
-    return found
+    """Return the first mention of each target in each sentence that names it, the sentences in an article's order.
 
-
-_PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
-_ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
-_TITLES = re.compile(r"^(?:Mr|Mrs|Ms|Dr|Prof|President|Sen|Rep|Gov|Sir|Lord|Minister|Judge|Justice)\.? ")
-_NOT_ENTITIES = frozenset(
-    [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-        "The",
-        "This",
-        "That",
-        "These",
-        "Those",
-        "He",
-        "She",
-        "It",
-        "They",
-        "We",
-        "You",
-        "But",
-        "And",
-        "In",
-        "On",
-        "At",
-        "For",
-        "With",
-        "From",
-        "By",
-        "As",
-        "If",
-        "When",
-        "While",
-        "After",
-        "Before",
-        "Since",
-        "There",
-        "Here",
-        "What",
-        "Who",
-        "Why",
-        "How",
-        "Its",
-        "His",
-        "Her",
-        "Their",
-        "Our",
-        "My",
-        "Not",
-        "No",
-        "Yes",
-        "One",
-        "Two",
-        "Three",
-        "Some",
-        "Many",
-        "Most",
-        "All",
-        "Another",
-        "Both",
-        "Each",
-        "Several",
-        "According",
-        "However",
-        "Still",
-        "Yet",
-        "Even",
-        "Now",
-        "Then",
-        "Today",
-        "Also",
-        "Other",
-        "Later",
-        "Last",
-        "Next",
-        "Under",
-        "Over",
-        "Between",
-        "Among",
-        "Within",
-        "Without",
-        "Because",
-        "Although",
-        "Though",
-        "Despite",
-    ]
-)
-
-
-def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int = 2) -> tuple[Target, ...]:
-    """Return the most named entities of a text as targets, by runs of capitalised words.
-
-    A word counts only where it is capitalised away from a sentence's beginning, and a surname goes with the
-    full name that contains it. This is a heuristic for texts that name no configured target, not a recogniser.
+    What only refers back ("the alliance", a surname that is no alias) counts once the target has been named. A
+    surname counts neither within the full name of somebody else nor after it, until the target is named in full.
     """
-    counts: Counter[str] = Counter()
-    inner: set[str] = set()
-    for sentence in sentences:
-        seen: set[str] = set()
-        for match in _ENTITY.finditer(sentence):
-            words = _TITLES.sub("", match.group()).removesuffix("'s").removesuffix("’s").split(" ")
-            name = " ".join(itertools.dropwhile(_NOT_ENTITIES.__contains__, words))
-            if len(name) < 2:
+    return [mention for target in targets for mention in _mentions(sentences, target)]
+
+
+def _mentions(sentences: Sequence[str], target: Target) -> Iterator[Mention]:
+    named = others = False  # whether the target has been named, and who bore its last word last
+    for number, sentence in enumerate(sentences):
+        first: Mention | None = None
+        for match in target.pattern.finditer(sentence):
+            text = match.group()
+            if target.short is not None and text.endswith(target.short):
+                if _NEXT_NAME.match(sentence, match.end()) and not _in_title_case(sentence):
+                    continue  # “Weir Hall”, “Ada Weir Jr.”
+                bearer = _bearer(sentence, match, target)
+                others = bearer == "other" or (others and bearer == "unsaid")
+                if others:
+                    continue
+            if not named and target.refers_back(text):
                 continue
-            seen.add(name)
-            if match.start() > 1:
-                inner.add(name)
-        counts.update(seen)
-    full = {name for name in counts if name in inner}
-    merged: dict[str, set[str]] = {}
-    sizes = {len(name.split()) for name in full}
-    owners: dict[str, str] = {}  # of each name that a longer one ends with
-    totals: Counter[str] = Counter()
-    for name in sorted(full, key=lambda name: (-len(name.split()), -counts[name], name)):
-        owner = owners.get(name, name)
-        if owner == name:
-            words = name.split()
-            for size in sizes:
-                if size < len(words):
-                    owners.setdefault(" ".join(words[-size:]), name)
-        merged.setdefault(owner, set()).add(name)
-        totals[owner] += counts[name]
-    ranked = sorted(totals, key=lambda name: (-totals[name], name))
-    return tuple(
-        Target(name, tuple(sorted(merged[name] - {name}))) for name in ranked if totals[name] >= min_sentences
-    )[:limit]
+            named = True
+            first = first or Mention(target.name, number, *match.span())
+        if first is not None:
+            yield first
+
+
+def _bearer(sentence: str, match: re.Match[str], target: Target) -> Literal["target", "other", "unsaid"]:
+    """Tell whose name a last word stands in: “Ada Weir”, “Weir”, “Eric Weir”."""
+    if match.group() != target.short:
+        return "target"
+    if _in_title_case(sentence):
+        return "unsaid"
+    before = _INITIAL.sub("", sentence[: match.start()])
+    given = _GIVEN_NAME.search(before)
+    if given is None or given[1] in NOT_NAMES or _TITLED.search(before):
+        return "unsaid"
+    return "target" if given[1] == target.name.split()[0] else "other"
+
+
+def _in_title_case(sentence: str) -> bool:
+    words = sentence.split()
+    return len(words) > _FEW and sum(word[0].isupper() for word in words) > _TITLE_CASE * len(words)

@@ -1,0 +1,53 @@
+"""Whom an article names most, for texts that name no configured target: a heuristic, not a recogniser."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from pipeline.targets import NOT_NAMES, TITLE, Target
+
+_PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
+_ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
+_TITLES = re.compile(rf"^{TITLE} ")
+
+
+def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int = 2) -> tuple[Target, ...]:
+    """Return the most named entities of a text as targets, by runs of capitalised words.
+
+    A word counts only where it is capitalised away from a sentence's beginning, and a surname goes with the
+    full name that contains it. This is a heuristic for texts that name no configured target, not a recogniser.
+    """
+    counts: Counter[str] = Counter()
+    inner: set[str] = set()
+    for sentence in sentences:
+        seen: set[str] = set()
+        for match in _ENTITY.finditer(sentence):
+            words = _TITLES.sub("", match.group()).removesuffix("'s").removesuffix("’s").split(" ")
+            name = " ".join(itertools.dropwhile(NOT_NAMES.__contains__, words))
+            if len(name) < 2:
+                continue
+            seen.add(name)
+            if match.start() > 1:
+                inner.add(name)
+        counts.update(seen)
+    full = {name for name in counts if name in inner}
+    merged: dict[str, set[str]] = {}
+    sizes = {len(name.split()) for name in full}
+    owners: dict[str, str] = {}  # of each name that a longer one ends with
+    totals: Counter[str] = Counter()
+    for name in sorted(full, key=lambda name: (-len(name.split()), -counts[name], name)):
+        owner = owners.get(name, name)
+        if owner == name:
+            words = name.split()
+            for size in sizes:
+                if size < len(words):
+                    owners.setdefault(" ".join(words[-size:]), name)
+        merged.setdefault(owner, set()).add(name)
+        totals[owner] += counts[name]
+    ranked = sorted(totals, key=lambda name: (-totals[name], name))
+    return tuple(
+        Target(name, tuple(sorted(merged[name] - {name}))) for name in ranked if totals[name] >= min_sentences
+    )[:limit]
