@@ -179,7 +179,7 @@ class Annotator:
 
     def _predict(self, task: str, examples: Sequence[Example]) -> list[Prediction]:
         """Predict each distinct example once."""
-        keys = [(example.text, example.pair) for example in examples]
+        keys = [(example.text, example.pair, example.focus) for example in examples]
         distinct = dict(zip(keys, examples, strict=True))
         predictions = dict(zip(distinct, self._models[task].predict(list(distinct.values())), strict=True))
         return [predictions[key] for key in keys]

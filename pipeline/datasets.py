@@ -107,7 +107,7 @@ class LabelledRecord:
             found = [claims.example(self.text)]
         known = self.labels[0] if len(self.labels) == 1 else None
         among = () if known else self.labels
-        return [Example(one.text, one.pair, label=known, among=among, group=self.group) for one in found]
+        return [replace(one, label=known, among=among, group=self.group) for one in found]
 
 
 def read(

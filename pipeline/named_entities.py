@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from pipeline.targets import NOT_NAMES, TITLE, Target
+from pipeline.targets import NOT_A_NAME, TITLE, Target
 
 _PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
 _ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
@@ -26,7 +26,7 @@ def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int =
         seen: set[str] = set()
         for match in _ENTITY.finditer(sentence):
             words = _TITLES.sub("", match.group()).removesuffix("'s").removesuffix("’s").split(" ")
-            name = " ".join(itertools.dropwhile(NOT_NAMES.__contains__, words))
+            name = " ".join(itertools.dropwhile(NOT_A_NAME.fullmatch, words))
             if len(name) < 2:
                 continue
             seen.add(name)

@@ -14,21 +14,19 @@ from pipeline.errors import ConfigError
 
 ASSET = "targets.yaml"
 TITLE = (
-    r"(?:(?:Mr|Mrs|Ms|Dr|Prof|Sen|Rep|Gov|Gen|Lt|Col|Capt|Rev|Hon)\b\.?|President|Vice President|Prime Minister|Minister"
-    r"|Chancellor|Senator|Representative|Congressman|Congresswoman|Governor|Mayor|Secretary|Speaker|Justice|Judge|General"
-    r"|Ambassador|Commissioner|Chairman|Chairwoman|Chair|Director|Sir|Dame|Lord|Lady|King|Queen|Prince|Princess|Pope"
+    r"(?:(?:Mr|Mrs|Ms|Dr|Prof|Sen|Rep|Gov|Gen|Lt|Col|Capt|Rev|Hon)\b\.?|President|Vice President|Prime Minister"
+    r"|Minister|Chancellor|Senator|Representative|Congressman|Congresswoman|Governor|Mayor|Secretary|Speaker|Justice|Judge"
+    r"|General|Ambassador|Commissioner|Chairman|Chairwoman|Chair|Director|Sir|Dame|Lord|Lady|King|Queen|Prince|Princess|Pope"
     r"|Candidate|Republican|Democrat|Conservative|Labour|Coach|Captain|Professor|Doctor|Former|Then)"
 )
 """What may stand before a surname without making it the name of somebody else."""
-NOT_NAMES = frozenset(
-    (
-        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July "
-        "August September October November December The This That These Those He She It They We You But And In On "
-        "At For With From By As If When While After Before Since There Here What Who Why How Its His Her Their "
-        "Our My Not No Yes One Two Three Some Many Most All Another Both Each Several According However Still Yet "
-        "Even Now Then Today Also Other Later Last Next Under Over Between Among Within Without Because Although "
-        "Though Despite"
-    ).split()
+NOT_A_NAME = re.compile(
+    r"Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|January|February|March|April|May|June|July"
+    r"|August|September|October|November|December|The|This|That|These|Those|He|She|It|They|We|You|But|And|In|On"
+    r"|At|For|With|From|By|As|If|When|While|After|Before|Since|There|Here|What|Who|Why|How|Its|His|Her|Their"
+    r"|Our|My|Not|No|Yes|One|Two|Three|Some|Many|Most|All|Another|Both|Each|Several|According|However|Still|Yet"
+    r"|Even|Now|Then|Today|Also|Other|Later|Last|Next|Under|Over|Between|Among|Within|Without|Because|Although"
+    r"|Though|Despite"
 )
 """Words that are capitalised for other reasons than that they name somebody."""
 _GIVEN_NAME = re.compile(r"([A-Z][\w’'-]*\.?) $")
@@ -141,7 +139,7 @@ def _bearer(sentence: str, match: re.Match[str], target: Target) -> Literal["tar
         return "unsaid"
     before = _INITIAL.sub("", sentence[: match.start()])
     given = _GIVEN_NAME.search(before)
-    if given is None or given[1] in NOT_NAMES or _TITLED.search(before):
+    if given is None or NOT_A_NAME.fullmatch(given[1]) or _TITLED.search(before):
         return "unsaid"
     return "target" if given[1] == target.name.split()[0] else "other"
 

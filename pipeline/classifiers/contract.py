@@ -19,6 +19,8 @@ class Example:
 
     text: str
     pair: str | None = None
+    focus: tuple[int, int] | None = None
+    """The span of ``text`` that the label is about, such as the mention of a stance target."""
     features: Mapping[str, float] = field(default_factory=dict)
     label: str | None = None
     among: tuple[str, ...] = ()

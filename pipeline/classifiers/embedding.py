@@ -86,6 +86,7 @@ def embed(
     found = np.zeros((len(examples), width), dtype=np.float32)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for numbers, batch in batches(windows(examples, tokenizer, max_tokens), tokenizer):
+            batch.pop("focus_mask", None)  # the regression's vectors are of whole texts
             pooled = mean_pool(encoder(**batch).last_hidden_state.float(), batch["attention_mask"])
             np.add.at(found, numbers, nn.functional.normalize(pooled, dim=1).numpy())
     return found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)

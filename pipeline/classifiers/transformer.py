@@ -1,4 +1,7 @@
-"""The transformer engine: a pretrained encoder, mean pooling and a linear head, fine-tuned as one."""
+"""The transformer engine: a pretrained encoder, mean pooling and a linear head, fine-tuned as one.
+
+Where examples have a focus, the head also sees the mean over its tokens (as in TD-BERT, Gao et al. 2019).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ from transformers import (
 
 from pipeline.classifiers import encoders
 from pipeline.classifiers.contract import Example, Logits, candidates
-from pipeline.classifiers.windows import batches, mean_pool, pad, to_half, windows
+from pipeline.classifiers.windows import Window, batches, mean_pool, pad, to_half, windows
 from pipeline.config import Section
 from pipeline.progress import interactive
 
@@ -85,16 +88,18 @@ class _LogEpochs(TrainerCallback):
 
 
 class _Network(nn.Module):
-    """Encoder → mean over tokens → dropout → linear head; returns the weighted loss where labels are given.
+    """Encoder → means over tokens → dropout → linear head; returns the weighted loss where labels are given.
 
     ``labels`` is 1 for each label that a text has or may have, shape (batch, labels); ``weight`` has shape (batch,).
     """
 
-    def __init__(self, encoder: nn.Module, hidden: int, labels: int, dropout: float, smoothing: float) -> None:
+    def __init__(self, encoder: nn.Module, labels: int, *, focused: bool, dropout: float, smoothing: float) -> None:
         super().__init__()
         self.encoder = encoder
+        self.focused = focused
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden, labels)
+        width: Any = encoder.config.hidden_size  # type: ignore[union-attr]
+        self.head = nn.Linear(2 * width if focused else width, labels)
         self.smoothing = smoothing
 
     def forward(
@@ -102,13 +107,18 @@ class _Network(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor,
         token_type_ids: Tensor | None = None,
+        focus_mask: Tensor | None = None,
         labels: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> dict[str, Tensor]:
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
-        pooled = mean_pool(self.encoder(**inputs).last_hidden_state, attention_mask)
+        hidden = self.encoder(**inputs).last_hidden_state
+        pooled = mean_pool(hidden, attention_mask)
+        if self.focused:
+            focus = mean_pool(hidden, attention_mask if focus_mask is None else focus_mask)
+            pooled = torch.cat((pooled, focus), dim=1)
         logits = self.head(self.dropout(pooled)).float()
         if labels is None or weight is None:
             return {"logits": logits}
@@ -152,7 +162,8 @@ class TransformerClassifier:
         encoder: Any = self._network.encoder
         encoder.config.save_pretrained(folder)
         self._tokenizer.save_pretrained(folder)
-        (folder / "engine.json").write_text(json.dumps({"max_tokens": self._max_tokens}) + "\n", encoding="utf-8")
+        settings = {"max_tokens": self._max_tokens, "focused": self._network.focused}
+        (folder / "engine.json").write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 
 def fit(
@@ -171,7 +182,8 @@ def fit(
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder_dropout
-    network = _Network(encoder, encoder.config.hidden_size, len(labels), config.dropout, config.label_smoothing)
+    focused = any(example.focus for example in train)
+    network = _Network(encoder, len(labels), focused=focused, dropout=config.dropout, smoothing=config.label_smoothing)
     weights = _label_weights(train, labels) if config.class_weight else np.ones(len(labels))
     datasets = [
         _dataset(part, labels, weights, tokenizer, config.max_tokens, first_only=config.train_on_first_window)
@@ -228,7 +240,7 @@ def load(folder: Path, labels: tuple[str, ...]) -> TransformerClassifier:
     """Read a saved classifier; its weights are widened to fp32."""
     settings = json.loads((folder / "engine.json").read_text(encoding="utf-8"))
     encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
-    network = _Network(encoder, encoder.config.hidden_size, len(labels), dropout=0.0, smoothing=0.0)
+    network = _Network(encoder, len(labels), focused=settings["focused"], dropout=0.0, smoothing=0.0)
     network.load_state_dict(load_file(folder / WEIGHTS))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     return TransformerClassifier(labels, network.float(), tokenizer, settings["max_tokens"])
@@ -275,7 +287,8 @@ def _dataset(
     return Dataset.from_list(
         [
             {
-                **window.tokens,
+                "tokens": window.tokens,
+                "focus": window.focus,
                 "labels": gold[window.example].tolist(),
                 "weight": float(weights[window.example] * share[window.example]),
                 "length": window.length,
@@ -286,8 +299,7 @@ def _dataset(
 
 
 def _collate(rows: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
-    tokens = [{name: row[name] for name in row if name not in ("labels", "weight", "length")} for row in rows]
-    batch = pad(tokens, tokenizer)
+    batch = pad([Window(0, row["tokens"], row["focus"]) for row in rows], tokenizer)
     batch["labels"] = torch.tensor([row["labels"] for row in rows])
     batch["weight"] = torch.tensor([row["weight"] for row in rows])
     return batch

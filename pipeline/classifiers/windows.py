@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from pipeline.classifiers.contract import Example
 
@@ -24,6 +23,8 @@ class Window:
 
     example: int
     tokens: Mapping[str, list[int]]
+    focus: tuple[int, ...] | None = None
+    """1 for each token of the example's focus, else 0; None where this window holds none of it."""
 
     @property
     def length(self) -> int:
@@ -32,10 +33,11 @@ class Window:
 
 
 def windows(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Window]:
-    """Tokenize examples into as many windows as they need.
+    """Tokenize examples into as many windows as they need; those without an example's focus are left out.
 
     A second segment stands in every window; of one that is longer than half a window, its beginning.
     """
+    focused = any(example.focus for example in examples)
     pairs = [_head((example.pair or "").translate(_FOLD), tokenizer, max_tokens // 2) for example in examples]
     encoded = tokenizer(
         [example.text.translate(_FOLD) for example in examples],
@@ -43,12 +45,27 @@ def windows(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max
         truncation="only_first",
         max_length=max_tokens,
         return_overflowing_tokens=True,
+        return_offsets_mapping=focused,
     )
     names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in encoded]
-    return [
-        Window(example, {name: encoded[name][row] for name in names})
+    found = [
+        Window(
+            example,
+            {name: encoded[name][row] for name in names},
+            _focus(encoded, row, examples[example].focus) if focused else None,
+        )
         for row, example in enumerate(encoded["overflow_to_sample_mapping"])
     ]
+    held = {window.example for window in found if window.focus}
+    return [window for window in found if window.focus or window.example not in held]
+
+
+def _focus(encoded: BatchEncoding, row: int, span: tuple[int, int] | None) -> tuple[int, ...] | None:
+    if span is None:
+        return None
+    places = zip(encoded["offset_mapping"][row], encoded.sequence_ids(row), strict=True)
+    mask = tuple(int(segment == 0 and start < span[1] and end > span[0]) for (start, end), segment in places)
+    return mask if any(mask) else None
 
 
 def _head(text: str, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> str:
@@ -68,12 +85,24 @@ def batches(
     order = sorted(range(len(found)), key=lambda index: found[index].length)
     for begin in range(0, len(order), BATCH):
         chosen = [found[index] for index in order[begin : begin + BATCH]]
-        yield [window.example for window in chosen], pad([window.tokens for window in chosen], tokenizer)
+        yield [window.example for window in chosen], pad(chosen, tokenizer)
 
 
-def pad(rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
-    """Return token rows as tensors of one length, shape (rows, longest)."""
-    return dict(tokenizer.pad([dict(row) for row in rows], return_tensors="pt"))
+def pad(found: Sequence[Window], tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
+    """Return windows as tensors of one length, shape (windows, longest).
+
+    ``focus_mask`` is 1 for the tokens of each window's focus, or for all of a window without one.
+    """
+    padded = tokenizer.pad([dict(window.tokens) for window in found], return_tensors="pt")
+    batch: dict[str, Tensor] = dict(padded)
+    if any(window.focus for window in found):
+        mask = batch["attention_mask"].clone()
+        for row, window in enumerate(found):
+            if window.focus:
+                mask[row] = 0
+                mask[row, : window.length] = torch.tensor(window.focus)
+        batch["focus_mask"] = mask
+    return batch
 
 
 def mean_pool(hidden: Tensor, attention_mask: Tensor) -> Tensor:

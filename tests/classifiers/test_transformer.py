@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pipeline.classifiers import encoders, transformer
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.transformer import Config, TransformerClassifier
-from pipeline.classifiers.windows import batches, windows
+from pipeline.classifiers.windows import batches, pad, windows
 from tests.encoders import MAKERS, WORDS
 from tests.encoders import settings as encoder_settings
 
@@ -116,6 +116,49 @@ def test_windows_hold_every_token_and_the_pair(
     assert [token for window in tokens for token in window[: len(window) - len(second)]] == whole
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@given(words=st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=60), data=st.data())
+@settings(max_examples=25)
+def test_the_focus_is_its_own_tokens_and_windows_without_them_are_left_out(
+    tiny_encoders: dict[str, Path], architecture: str, words: list[str], data: st.DataObject
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoders[architecture])
+    chosen = data.draw(st.integers(0, len(words) - 1))
+    start = len(" ".join([*words[:chosen], ""]))
+    focus = (start, start + len(words[chosen]))
+    found = windows([Example(" ".join(words), pair="the mayor", focus=focus), Example("a")], tokenizer, MAX_TOKENS)
+    own = [window for window in found if window.example == 0]
+    tokens = [
+        token
+        for window in own
+        for token, inside in zip(window.tokens["input_ids"], window.focus or (), strict=True)
+        if inside
+    ]
+    assert tokenizer.decode(tokens).strip() == words[chosen]
+    assert [window.focus for window in found if window.example == 1] == [None]
+    batch = pad(found, tokenizer)
+    assert batch["focus_mask"].sum(dim=1).tolist() == [sum(window.focus or ()) for window in own] + [found[-1].length]
+
+
+def test_the_focus_decides_between_two_names(tiny_encoders: dict[str, Path]) -> None:
+    def pairs(count: int, seed: int) -> list[Example]:
+        draw = random.Random(seed)
+        found = []
+        for number in range(count):
+            words = draw.choices(WORDS.split()[:20], k=4)
+            text = " ".join([*words[:2], "mayor", "praised", *words[2:], "council", "blamed"])
+            name, label = ("mayor", "praise") if number % 2 == 0 else ("council", "blame")
+            start = text.index(f" {name} ") + 1
+            found.append(Example(text, focus=(start, start + len(name)), label=label, group=str(number)))
+        return found
+
+    fitted = transformer.fit(pairs(160, 1), pairs(40, 2), LABELS, config(tiny_encoders["bert"]), seed=5)
+    test = pairs(40, 3)
+    assert sum(found == example.label for found, example in zip(best(fitted, test), test, strict=True)) >= 38
+
+
 def test_batches_hold_every_window_once_padded_to_the_longest(tiny_encoders: dict[str, Path]) -> None:
     from transformers import AutoTokenizer
 
@@ -198,6 +241,7 @@ class Given(nn.Module):
     def __init__(self, states: Tensor) -> None:
         super().__init__()
         self.states = nn.Parameter(states)
+        self.config = SimpleNamespace(hidden_size=states.shape[1])
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
         return SimpleNamespace(last_hidden_state=self.states[input_ids])
@@ -209,7 +253,7 @@ def learned(
     """Return the network's loss where its logits are these, and the loss's gradient by each of them."""
     count, labels = logits.shape
     encoder = Given(logits)
-    network = transformer._Network(encoder, labels, labels, dropout=0.0, smoothing=smoothing)
+    network = transformer._Network(encoder, labels, focused=False, dropout=0.0, smoothing=smoothing)
     with torch.no_grad():
         network.head.weight.copy_(torch.eye(labels))
         network.head.bias.zero_()
