@@ -144,9 +144,12 @@ class Annotator:
         self._topics = topic.load_topics(models / "topic" / topic.ASSET)
         self._targets = targets.load_targets(models / "stance" / targets.ASSET)
         self._aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
+        if "stance" in (min_scores or {}):
+            self._aggregation = replace(self._aggregation, min_score=loaded["stance"].min_score)
+        thresholds = {"topic": loaded["topic"].min_score, "stance": self._aggregation.min_score}
         settings: dict[str, Any] = {
             "strip": self._stripper.config.model_dump(mode="json"),
-            "min_scores": {task: model.min_score for task, model in loaded.items()},
+            "min_scores": thresholds,
             "models": {task: model.digest for task, model in loaded.items()},
         }
         if recurring is not None:
@@ -223,7 +226,7 @@ class Annotator:
         grouped = stance.by_target(keys, self._predict("stance", examples))
         found: list[list[Stance]] = [[] for _ in bodies]
         for (number_text, target), predictions in grouped.items():
-            whole = self._aggregation.predict(predictions, self._models["stance"].min_score)
+            whole = self._aggregation.predict(predictions)
             found[int(number_text)].append(stance.stance_of(target, whole, len(predictions)))
         return [tuple(sorted(stances, key=lambda item: -item.mentions)) for stances in found]
 

@@ -34,6 +34,8 @@ class Cases:
     labels: tuple[str, ...]
     examples: list[Example]
     slice_of: list[str]
+    ranked: str | None = None
+    """Label whose probability should rank the examples."""
 
 
 def of_task(task: datasets.Task, articles: Sequence[LabelledArticle], topics: tuple[str, ...]) -> Cases:
@@ -74,7 +76,8 @@ def of_stance(articles: Sequence[LabelledArticle]) -> Cases:
 def of_claims(articles: Sequence[LabelledArticle]) -> Cases:
     """Return body sentences with their claim labels."""
     pairs = [(article.genre, example) for article in articles for example in claims.examples(article)]
-    return Cases("claims", "sentences", CLAIM_LABELS, [example for _, example in pairs], [genre for genre, _ in pairs])
+    found = [example for _, example in pairs]
+    return Cases("claims", "sentences", CLAIM_LABELS, found, [genre for genre, _ in pairs], claims.RANKED)
 
 
 def of_datasets(folder: Path, task: datasets.Task, labels: tuple[str, ...]) -> list[Cases]:
@@ -84,7 +87,11 @@ def of_datasets(folder: Path, task: datasets.Task, labels: tuple[str, ...]) -> l
         if record.task == task and record.split == "test":
             by_source.setdefault(record.source, []).extend(record.examples())
     unit = "articles" if task == "topic" else "sentences"
-    return [Cases(f"{task} of {name}", unit, labels, found, [name] * len(found)) for name, found in by_source.items()]
+    ranked = claims.RANKED if task == "claims" else None
+    return [
+        Cases(f"{task} of {name}", unit, labels, found, [name] * len(found), ranked)
+        for name, found in by_source.items()
+    ]
 
 
 def of_article_stance(articles: Sequence[LabelledArticle], model: Model) -> tuple[Cases, list[Prediction]]:
@@ -103,7 +110,7 @@ def of_article_stance(articles: Sequence[LabelledArticle], model: Model) -> tupl
             if sentences := grouped.get((article.id, target.name)):
                 examples.append(Example("", pair=target.name, label=target.label, group=article.id))
                 genres.append(article.genre)
-                answers.append(aggregation.predict(sentences, model.min_score))
+                answers.append(aggregation.predict(sentences))
     return Cases("article stance", "(article, target) pairs", STANCE_LABELS, examples, genres), answers
 
 

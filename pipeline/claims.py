@@ -6,6 +6,9 @@ from pipeline.article import Claim, Facts, Sentence
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.corpus import LabelledArticle
 
+RANKED = "checkworthy"
+"""The label by whose probability sentences are ranked: what to check first."""
+
 
 def example(sentence: str, *, label: str | None = None, group: str = "") -> Example:
     """Return the example of one sentence."""

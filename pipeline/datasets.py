@@ -42,19 +42,23 @@ class Mapped(Section):
             raise ValueError(f"fields for {self.task} must name {' and '.join(missing)}")
         known = {"stance": STANCE_LABELS, "claims": CLAIM_LABELS}.get(self.task)
         for given, own in self.labels.items():
-            if not isinstance(own, str) and not self.partial:
-                raise ValueError(f"label {given!r} may be one of several, which only training can use")
             names = (own,) if isinstance(own, str) else own
             unknown = [name for name in names if known and name not in known]
             if not names or unknown:
                 ours = f"; {self.task} has {', '.join(known)}" if known else ""
                 raise ValueError(f"label {given!r} becomes {', '.join(unknown) or 'nothing'}{ours}")
+        several = {own for own in self.labels.values() if not isinstance(own, str)}
+        alone = {own for own in self.labels.values() if isinstance(own, str)}
+        if self.scored and (len(several) > 1 or any(alone.intersection(own) for own in several)):
+            raise ValueError(
+                "labels that are one of several can be scored only if all have one list, and none of it alone"
+            )
         return self
 
     @property
-    def partial(self) -> bool:
-        """Whether a label may be one of several."""
-        return False
+    def scored(self) -> bool:
+        """Whether the examples are scored, so that labels which nobody can tell apart must be merged into one."""
+        return True
 
     @property
     def known_labels(self) -> set[str]:
@@ -75,9 +79,15 @@ class Source(Mapped):
     url: str | None = Field(default=None, pattern=r"^https?://")
 
     @property
-    def partial(self) -> bool:
-        """Whether a label may be one of several."""
-        return self.split == "train"
+    def scored(self) -> bool:
+        """Whether the examples are scored: those for training are not."""
+        return self.split != "train"
+
+    @model_validator(mode="after")
+    def _known_on_dev(self) -> Self:
+        if self.split == "dev" and not all(isinstance(own, str) for own in self.labels.values()):
+            raise ValueError("labels that are one of several cannot guide training; give this file split train or test")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline import metrics
+from pipeline.classifiers.calibration import uncalibrated
 from pipeline.classifiers.contract import Example, Prediction
-from pipeline.metrics import Classification, Interval
+from pipeline.metrics import Classification, CoveragePoint, Interval
 
 SMALL = 20  # cases; fewer say little, and reports mark them
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How well the probability of ``label`` puts its cases before all others."""
+
+    label: str
+    average_precision: float
+    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """How well one classifier did: scores, calibration error, and what abstention buys.
 
-    ``coverage`` is the share that it did not abstain from, ``covered_accuracy`` the accuracy there.
+    ``coverage`` is the share that it did not abstain from, ``covered_accuracy`` the accuracy there. The
+    ``uncalibrated`` error is that of the probabilities before temperature scaling.
     """
 
     name: str
@@ -26,17 +37,25 @@ class Scores:
     calibration_interval: Interval | None = None
     coverage: float | None = None
     covered_accuracy: float | None = None
+    uncalibrated_error: float | None = None
+    uncalibrated_interval: Interval | None = None
+    ranking: Ranking | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEvaluation:
-    """One task on one set of cases: the model, what it is compared with, and slices of the model's cases."""
+    """One task on one set of cases: the model, what it is compared with, and slices of the model's cases.
+
+    ``unread`` is the share of the cases' tokens that the model never saw.
+    """
 
     task: str
     unit: str
     model: Scores
     compared: tuple[Scores, ...]
     slices: Mapping[str, Scores]
+    coverage_curve: tuple[CoveragePoint, ...] = ()
+    unread: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +84,40 @@ class Evaluation:
 
 
 def score(
-    name: str, examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str], *, seed: int
+    name: str,
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+    *,
+    seed: int,
+    temperature: float | None = None,
+    ranked: str | None = None,
 ) -> Scores:
-    """Score predictions for labelled examples; intervals resample the examples' groups."""
-    gold = [example.label or "" for example in examples]
+    """Score predictions for labelled examples; intervals resample the examples' groups.
+
+    Args:
+        name: what is scored.
+        examples: with a label or, where that is unknown, with those ``among`` which it is: these then count as one.
+        predictions: one for each example.
+        labels: those that the model knows.
+        seed: of the resampling.
+        temperature: with which the predictions were calibrated, to report the error before.
+        ranked: label whose probability should rank the examples.
+    """
+    gold, found, labels = merged(examples, predictions, labels)
     groups = [example.group or str(number) for number, example in enumerate(examples)]
-    guessed = [prediction.label for prediction in predictions]
-    confidence = [prediction.score for prediction in predictions]
+    guessed = [prediction.label for prediction in found]
+    confidence = [prediction.score for prediction in found]
     correct = [label == guess for label, guess in zip(gold, guessed, strict=True)]
-    covered = [hit for hit, prediction in zip(correct, predictions, strict=True) if not prediction.abstained]
+    covered = [hit for hit, prediction in zip(correct, found, strict=True) if not prediction.abstained]
+    raw = None if temperature is None else uncalibrated(found, temperature)
+    ranking = None
+    if ranked is not None and (
+        precision := metrics.average_precision(
+            [prediction.scores[ranked] for prediction in found], [label == ranked for label in gold], groups, seed=seed
+        )
+    ):
+        ranking = Ranking(ranked, *precision)
     return Scores(
         name=name,
         classification=metrics.classification(gold, guessed, labels, groups=groups, seed=seed),
@@ -81,15 +125,59 @@ def score(
         calibration_interval=metrics.calibration_interval(confidence, correct, groups, seed=seed),
         coverage=len(covered) / len(correct) if correct else None,
         covered_accuracy=sum(covered) / len(covered) if covered else None,
+        uncalibrated_error=None if raw is None else metrics.calibration_error(raw, correct),
+        uncalibrated_interval=None if raw is None else metrics.calibration_interval(raw, correct, groups, seed=seed),
+        ranking=ranking,
     )
 
 
-def majority(train: Sequence[str], examples: Sequence[Example], labels: Sequence[str], *, seed: int) -> Scores:
+def merged(
+    examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> tuple[list[str], list[Prediction], tuple[str, ...]]:
+    """Return gold labels, predictions and labels, those that no example tells apart merged into one.
+
+    A merged label's probability is the sum of its parts'; the most probable of the remaining labels is predicted.
+
+    Raises:
+        ValueError: examples do not agree on which labels cannot be told apart.
+    """
+    sets = {example.among for example in examples if example.label is None}
+    if not sets:
+        return [example.label or "" for example in examples], list(predictions), tuple(labels)
+    one = sets.pop()
+    if sets or any(example.label in one for example in examples):
+        raise ValueError(f"labels of some examples are known only to be among {one}, of others differently")
+    name = " or ".join(one)
+    found: list[Prediction] = []
+    for prediction in predictions:
+        scores = {label: score for label, score in prediction.scores.items() if label not in one}
+        scores[name] = sum(prediction.scores[label] for label in one)
+        best = max(scores, key=lambda label: scores[label])
+        found.append(Prediction(best, scores[best], scores, prediction.abstained))
+    gold = [name if example.label is None else example.label for example in examples]
+    return gold, found, (*(label for label in labels if label not in one), name)
+
+
+def coverage_curve(
+    examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str], *, points: int = 50
+) -> tuple[CoveragePoint, ...]:
+    """Return accuracy by coverage at about so many points, evenly spaced, full coverage last."""
+    gold, found, _ = merged(examples, predictions, labels)
+    correct = [label == prediction.label for label, prediction in zip(gold, found, strict=True)]
+    curve = metrics.coverage_curve([prediction.score for prediction in found], correct)
+    step = max(1, len(curve) // points)
+    return tuple(curve[::-step][::-1])
+
+
+def majority(
+    train: Sequence[str], examples: Sequence[Example], labels: Sequence[str], *, seed: int, ranked: str | None = None
+) -> Scores:
     """Score the baseline that always answers the most frequent label of ``train``."""
     label = Counter(train).most_common(1)[0][0]
     scores = {name: float(name == label) for name in labels}
-    found = score("majority", examples, [Prediction(label, 1.0, scores, False)] * len(examples), labels, seed=seed)
-    return Scores("majority", found.classification)
+    answers = [Prediction(label, 1.0, scores, abstained=False)] * len(examples)
+    found = score("majority", examples, answers, labels, seed=seed, ranked=ranked)
+    return Scores("majority", found.classification, ranking=found.ranking)
 
 
 def slices(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import datasets, evaluation, rows
+from pipeline import claims, datasets, evaluation, rows
 from pipeline.article import Rejection
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.config import parse, read_yaml
@@ -173,12 +173,15 @@ def _scored(
     rejected: Mapping[str, int],
     repeated: int = 0,
 ) -> Scored:
-    scores = evaluation.score(predictor.model.manifest.engine, examples, predictions, labels, seed=13)
+    manifest = predictor.model.manifest
+    ranked = claims.RANKED if predictor.task == "claims" else None
+    scores = evaluation.score(manifest.engine, examples, predictions, labels, seed=13, ranked=ranked)
     content = {
         "task": predictor.task,
         "rejected": dict(rejected),
         "repeated": repeated,
-        "most_frequent_share": max(Counter(example.label for example in examples).values()) / len(examples),
+        "most_frequent_share": max(Counter(example.label or example.among for example in examples).values())
+        / len(examples),
         **asdict(scores),
     }
     read = len(examples) + sum(rejected.values()) + repeated

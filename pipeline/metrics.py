@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
 Counts = NDArray[np.float64]
 
@@ -100,6 +101,54 @@ def _confusions(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[
     return counts
 
 
+@dataclass(frozen=True, slots=True)
+class CoveragePoint:
+    """Answering only the share ``coverage`` of cases with the highest scores, ``accuracy`` of the answers are right.
+
+    ``score`` is the lowest among them.
+    """
+
+    coverage: float
+    accuracy: float
+    score: float
+
+
+def coverage_curve(confidence: Sequence[float], correct: Sequence[bool]) -> list[CoveragePoint]:
+    """Return accuracy by coverage, one point for each distinct score, the highest first.
+
+    One minus accuracy is the risk of a risk–coverage curve (El-Yaniv & Wiener 2010).
+    """
+    order = np.argsort(-np.asarray(confidence, dtype=np.float64), kind="stable")
+    scores, hits = np.asarray(confidence, dtype=np.float64)[order], np.asarray(correct, dtype=np.float64)[order]
+    last = [row for row in range(len(scores)) if row + 1 == len(scores) or scores[row + 1] < scores[row]]
+    right = hits.cumsum()
+    return [CoveragePoint((row + 1) / len(scores), float(right[row]) / (row + 1), float(scores[row])) for row in last]
+
+
+def threshold(confidence: Sequence[float], correct: Sequence[bool], precision: float) -> float | None:
+    """Return the lowest score from which answers are right in at least ``precision`` of cases, None if none is."""
+    if precision <= 0:
+        return 0.0
+    reached = [point.score for point in coverage_curve(confidence, correct) if point.accuracy >= precision]
+    return reached[-1] if reached else None
+
+
+def average_precision(
+    scores: Sequence[float], positive: Sequence[bool], groups: Sequence[str], *, seed: int = 0, resamples: int = 500
+) -> tuple[float, Interval | None] | None:
+    """Return average precision, and its interval by a bootstrap that resamples whole groups; None without positives."""
+    if not any(positive):
+        return None
+    values, truth = np.asarray(scores), np.asarray(positive)
+    found = float(average_precision_score(truth, values))
+    drawn = [
+        float(average_precision_score(truth[rows], values[rows]))
+        for rows in _resampled(groups, seed, resamples)
+        if truth[rows].any()
+    ]
+    return found, _interval(np.array(drawn)) if drawn else None
+
+
 def calibration_interval(
     confidence: Sequence[float], correct: Sequence[bool], groups: Sequence[str], *, seed: int = 0, resamples: int = 500
 ) -> Interval | None:
@@ -108,22 +157,27 @@ def calibration_interval(
     The error of a resample is larger on average, as noise makes gaps and none is negative; the interval is moved by
     that difference.
     """
+    scores, hits = np.asarray(confidence), np.asarray(correct)
+    errors = [calibration_error(scores[rows], hits[rows]) for rows in _resampled(groups, seed, resamples)]
+    if not errors:
+        return None
+    bias = float(np.mean(errors)) - calibration_error(scores, hits)
+    found = _interval(np.array(errors) - bias)
+    return Interval(max(0.0, found.low), max(0.0, found.high))
+
+
+def _resampled(groups: Sequence[str], seed: int, resamples: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of resamples of whole groups; nothing for less than two groups."""
     numbers = {group: row for row, group in enumerate(dict.fromkeys(groups))}
     if len(numbers) < 2:
-        return None
+        return
     rows: list[list[int]] = [[] for _ in numbers]
     for row, group in enumerate(groups):
         rows[numbers[group]].append(row)
     members = [np.array(own) for own in rows]
-    scores, hits = np.asarray(confidence), np.asarray(correct)
     generator = np.random.default_rng(seed)
-    errors: list[float] = []
     for _ in range(resamples):
-        drawn = np.concatenate([members[number] for number in generator.integers(len(members), size=len(members))])
-        errors.append(calibration_error(scores[drawn], hits[drawn]))
-    bias = float(np.mean(errors)) - calibration_error(scores, hits)
-    found = _interval(np.array(errors) - bias)
-    return Interval(max(0.0, found.low), max(0.0, found.high))
+        yield np.concatenate([members[number] for number in generator.integers(len(members), size=len(members))])
 
 
 def _accuracy(confusion: Counts) -> NDArray[np.float64]:

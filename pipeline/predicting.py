@@ -52,7 +52,7 @@ class Predictor:
             own = flat[position : position + len(group)]
             position += len(group)
             if len(own) > 1 and self._aggregation is not None:
-                found.append(self._aggregation.predict(own, self.model.min_score))
+                found.append(self._aggregation.predict(own))
             else:
                 found.append(own[0])
         return found

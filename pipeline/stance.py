@@ -70,23 +70,25 @@ def _lines(text: str) -> list[tuple[int, str]]:
 class Aggregation:
     """From the stances of sentences to that of the article: multinomial logistic regression on their summary.
 
-    ``weights`` has shape (3 labels, 2 features), ``bias`` shape (3,); see ``summary`` for the features.
+    ``weights`` has shape (3 labels, 2 features), ``bias`` shape (3,); see ``summary`` for the features. Below
+    ``min_score`` it abstains.
     """
 
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
+    min_score: float = 0.0
 
-    def predict(self, sentences: Sequence[Prediction], min_score: float) -> Prediction:
+    def predict(self, sentences: Sequence[Prediction]) -> Prediction:
         """Return the article's stance from those of the sentences that name the target (at least one)."""
         scores = softmax(self.weights @ summary(sentences) + self.bias)
         by_label: dict[str, float] = {label: float(score) for label, score in zip(STANCE_LABELS, scores, strict=True)}
         best = max(by_label, key=lambda label: by_label[label])
-        return Prediction(best, by_label[best], by_label, by_label[best] < min_score)
+        return Prediction(best, by_label[best], by_label, by_label[best] < self.min_score)
 
     def to_json(self) -> bytes:
         """Return the coefficients as JSON, to 4 decimals."""
         rounded = {"weights": np.round(self.weights, 4).tolist(), "bias": np.round(self.bias, 4).tolist()}
-        return json.dumps(rounded, indent=1).encode()
+        return json.dumps({**rounded, "min_score": self.min_score}, indent=1).encode()
 
     @classmethod
     def load(cls, path: Path) -> Aggregation:
@@ -99,7 +101,7 @@ class Aggregation:
         weights, bias = np.array(content["weights"]), np.array(content["bias"])
         if weights.shape != (len(STANCE_LABELS), 2) or bias.shape != (len(STANCE_LABELS),):
             raise ModelError(f"{path} has coefficients of shape {weights.shape}, of another version; train again")
-        return cls(weights, bias)
+        return cls(weights, bias, float(content["min_score"]))
 
 
 def summary(sentences: Sequence[Prediction]) -> NDArray[np.float64]:
@@ -123,6 +125,16 @@ def fit_aggregation(articles: Sequence[tuple[Sequence[Prediction], str]]) -> Agg
     )
     order = [list(model.classes_).index(label) for label in STANCE_LABELS]
     return Aggregation(model.coef_[order], model.intercept_[order])
+
+
+def out_of_fold(articles: Sequence[tuple[Sequence[Prediction], str]], *, folds: int = 5) -> list[Prediction]:
+    """Return each article's stance by an aggregation that was fitted without it."""
+    found: dict[int, Prediction] = {}
+    for fold in range(folds):
+        fitted = fit_aggregation([pair for number, pair in enumerate(articles) if number % folds != fold])
+        for number in range(fold, len(articles), folds):
+            found[number] = fitted.predict(articles[number][0])
+    return [found[number] for number in range(len(articles))]
 
 
 def stance_of(target: str, prediction: Prediction, mentions: int) -> Stance:

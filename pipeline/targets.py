@@ -61,9 +61,10 @@ class Target:
 
     def refers_back(self, text: str) -> bool:
         """Tell whether a mention says nothing by itself: “the alliance”, or a last word that is no alias."""
-        names = (self.name, *self.aliases)
-        known = text if text in names else text[0].lower() + text[1:]
-        return known not in names or (known.startswith("the ") and known.islower())
+        known = text if text in (self.name, *self.aliases) else text[0].lower() + text[1:]
+        if known in self.aliases:
+            return known.startswith("the ") and known.islower()
+        return known != self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,10 @@ def test_every_format_gives_the_same_examples(tmp_path: Path, ending: str) -> No
     found = usable(write(tmp_path / f"own{ending}", records), own)
     assert [(one.line, one.id, one.start, one.end) for one in found] == [(1, "a", 10, 14), (2, "b", 34, 38)]
     assert [example for one in found for example in one.examples()] == [
-        Example('The "old" *port*, they say,', pair="port", label="favor", group="own:a"),
-        Example("Le café ferme – la ville blâme le *port*.", pair="Port", label="against", group="own:b"),
+        Example('The "old" *port*, they say,', pair="port", focus=(11, 15), label="favor", group="own:a"),
+        Example(
+            "Le café ferme – la ville blâme le *port*.", pair="Port", focus=(35, 39), label="against", group="own:b"
+        ),
     ]
 
 
@@ -153,12 +155,14 @@ def test_without_offsets_each_sentence_that_names_the_target_is_an_example_of_th
     text = "The port closed. Nobody came.\nThen the port sank, and the port stank."
     path = write(tmp_path / "own.jsonl", [{"text": text, "target": "the port", "label": "-"}])
     assert examples(path, mapped("stance")) == [
-        Example("*The port* closed.", pair="the port", label="against", group="own:1"),
-        Example("Then *the port* sank, and the port stank.", pair="the port", label="against", group="own:1"),
+        Example("*The port* closed.", pair="the port", focus=(1, 9), label="against", group="own:1"),
+        Example(
+            "Then *the port* sank, and the port stank.", pair="the port", focus=(6, 14), label="against", group="own:1"
+        ),
     ]
 
 
-def test_a_target_s_last_word_names_it_where_the_whole_name_does_not_stand(tmp_path: Path) -> None:
+def test_a_target_s_last_word_names_it_too(tmp_path: Path) -> None:
     text = "Ruiz came. The mayor spoke. Ruiz left."
     path = write(
         tmp_path / "own.jsonl",
@@ -171,6 +175,7 @@ def test_a_target_s_last_word_names_it_where_the_whole_name_does_not_stand(tmp_p
         "*Ruiz* came.",
         "*Ruiz* left.",
         "*Ana Ruiz* came.",
+        "*Ruiz* left.",
     ]
 
 
@@ -339,8 +344,12 @@ def test_a_broken_archive_is_named(tmp_path: Path) -> None:
         ("claims", {"labels": {"No": ["factual", "rumour"]}}, "label 'No' becomes rumour; claims has"),
         ("claims", {"labels": {"No": []}}, "label 'No' becomes nothing"),
         ("stance", {"labels": {"1": "for"}}, "label '1' becomes for; stance has favor, against, neutral"),
-        ("claims", {"split": "test"}, "label 'No' may be one of several, which only training can use"),
-        ("claims", {"split": "dev"}, "label 'No' may be one of several, which only training can use"),
+        ("claims", {"split": "dev"}, "labels that are one of several cannot guide training; give this file split"),
+        (
+            "claims",
+            {"split": "test", "labels": {"No": ["factual", "none"], "UFS": "factual"}},
+            "can be scored only if all have one list, and none of it alone",
+        ),
         ("claims", {"split": "validation"}, "own.yaml.split: "),
         ("sentiment", {"fields": {}, "labels": {}}, "own.yaml.task: "),
         ("claims", {"sha": "0"}, "own.yaml.sha: unknown key; did you mean 'sha256'?"),
@@ -358,11 +367,11 @@ def test_a_mapping_that_cannot_work_is_refused_naming_what_is_wrong(
     assert said in str(raised.value)
 
 
-def test_a_label_of_several_is_no_gold_to_evaluate_on() -> None:
-    with pytest.raises(ConfigError, match="label 'No' may be one of several, which only training can use"):
-        config.parse(
-            Mapped, {"task": "claims", "fields": OWN_FIELDS["claims"], "labels": LABELS["claims"]}, where="own.yaml"
-        )
+def test_labels_that_nobody_tells_apart_can_be_scored_together() -> None:
+    found = config.parse(
+        Mapped, {"task": "claims", "fields": OWN_FIELDS["claims"], "labels": LABELS["claims"]}, where="own.yaml"
+    )
+    assert found.known_labels == {"checkworthy", "factual", "none"}
 
 
 def test_examples_are_those_of_their_task_and_split(tmp_path: Path) -> None:

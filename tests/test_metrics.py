@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+)
 
 from pipeline import metrics
 from pipeline.metrics import Interval
@@ -151,3 +157,55 @@ def test_the_interval_of_calibration_error_holds_the_error_and_is_wider_for_whol
     assert alone.low < metrics.calibration_error(scores, correct) < alone.high
     assert grouped.high - grouped.low > alone.high - alone.low
     assert metrics.calibration_interval(scores, correct, ["one"] * 300) is None
+
+
+answers = st.lists(st.tuples(st.integers(0, 20).map(lambda n: n / 20), st.booleans()), min_size=1, max_size=40)
+
+
+@given(answers, st.sampled_from([0.5, 0.75, 0.9, 1.0]))
+def test_the_threshold_gives_the_precision_with_the_most_answers(
+    cases: Sequence[tuple[float, bool]], precision: float
+) -> None:
+    scores, correct = map(list, zip(*cases, strict=True))
+
+    def reached(least: float) -> bool:
+        answered = [hit for score, hit in cases if score >= least]
+        return bool(answered) and sum(answered) / len(answered) >= precision - 1e-12
+
+    found = metrics.threshold(scores, correct, precision)
+    if found is None:
+        assert not any(reached(score) for score in scores)
+    else:
+        assert reached(found)
+        assert not any(reached(score) for score in scores if score < found)
+
+
+@given(answers)
+def test_the_coverage_curve_ends_with_everything_answered_and_groups_equal_scores(
+    cases: Sequence[tuple[float, bool]],
+) -> None:
+    scores, correct = map(list, zip(*cases, strict=True))
+    curve = metrics.coverage_curve(scores, correct)
+    assert curve[-1].coverage == 1
+    assert curve[-1].accuracy == pytest.approx(sum(correct) / len(correct))
+    assert [point.score for point in curve] == sorted(set(scores), reverse=True)
+    for point in curve:
+        answered = [hit for score, hit in cases if score >= point.score]
+        assert (point.coverage, point.accuracy) == pytest.approx(
+            (len(answered) / len(cases), sum(answered) / len(answered))
+        )
+
+
+def test_average_precision_is_that_of_scikit_learn_with_an_interval_around_it() -> None:
+    draw = np.random.default_rng(4)
+    positive = draw.random(300) < 0.3
+    scores = (positive * 0.5 + draw.random(300)).tolist()
+    groups = [str(number // 5) for number in range(300)]
+    found = metrics.average_precision(scores, positive.tolist(), groups)
+    assert found is not None
+    value, interval = found
+    assert value == pytest.approx(average_precision_score(positive, scores))
+    assert interval is not None
+    assert interval.low < value < interval.high
+    assert 0.02 < width(interval) < 0.3
+    assert metrics.average_precision([0.1], [False], ["a"]) is None

@@ -70,6 +70,7 @@ def test_what_refers_back_counts_once_the_target_was_named() -> None:
     assert named(NATO, "The alliance met.", "NATO met.", "The alliance voted.") == [(1, "NATO"), (2, "The alliance")]
     assert named(Target("Ada Weir"), "Weir came.", "Ada Weir came.", "Weir went.") == [(1, "Ada Weir"), (2, "Weir")]
     assert named(Target("vaccines", ("jabs",)), "Jabs are free.") == [(0, "Jabs")]
+    assert named(Target("the port"), "The port closed.") == [(0, "The port")]
     assert named(Target("White House"), "The White House spoke.", "The House voted.") == [(0, "White House")]
 
 

@@ -33,6 +33,12 @@ def probabilities(logits: Logits, temperature: float) -> NDArray[np.float64]:
     return scaled
 
 
+def uncalibrated(found: Sequence[Prediction], temperature: float) -> list[float]:
+    """Return the probability that each prediction's label had before scaling, given the scaled probabilities."""
+    raw = [np.array(list(prediction.scores.values())).clip(min=1e-300) ** temperature for prediction in found]
+    return [float(row.max() / row.sum()) for row in raw]
+
+
 def predictions(logits: Logits, labels: Sequence[str], *, temperature: float, min_score: float) -> list[Prediction]:
     """Return one prediction for each row of logits; below ``min_score`` it abstains."""
     found: list[Prediction] = []

@@ -52,6 +52,10 @@ class Classifier(Protocol):
         """Return unnormalised log-probabilities, shape (len(examples), len(labels))."""
         ...
 
+    def unread(self, examples: Sequence[Example]) -> float:
+        """Return the share of the examples' tokens that it never sees."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write everything that loading needs into an existing folder."""
         ...

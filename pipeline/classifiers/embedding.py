@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 
 from pipeline.classifiers import encoders
 from pipeline.classifiers.contract import Example, Logits
-from pipeline.classifiers.windows import batches, mean_pool, to_half, windows
+from pipeline.classifiers.windows import batches, mean_pool, to_half, unread_share, windows
 from pipeline.config import Section
 
 ENCODER = "model.safetensors"
@@ -61,6 +61,10 @@ class EmbeddingClassifier:
         vectors = embed(examples, self._encoder, self._tokenizer, self._max_tokens)
         found: Logits = (vectors @ self._weights.T + self._bias).astype(np.float32)
         return found
+
+    def unread(self, examples: Sequence[Example]) -> float:
+        """Return the share of the examples' tokens that no window holds."""
+        return unread_share(examples, self._tokenizer, self._max_tokens)
 
     def save(self, folder: Path) -> None:
         """Write encoder (half precision), head, tokenizer and settings into ``folder``."""

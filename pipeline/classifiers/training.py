@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from pipeline import metrics
 from pipeline.classifiers import embedding, linear, store, transformer
@@ -18,6 +21,8 @@ from pipeline.classifiers.store import Engine
 from pipeline.classifiers.transformer import Config as TransformerConfig
 from pipeline.config import Section
 
+_LOG = logging.getLogger("newsfacts")
+
 
 class Config(Section):
     """What every trained task has: an engine, others to compare it with, and when to abstain."""
@@ -26,8 +31,9 @@ class Config(Section):
     compared: tuple[Engine, ...] = ()
     """Engines trained beside it for the report; inference never loads them."""
     seed: int = 13
-    min_score: float = 0.5
-    """Calibrated probability below which a prediction abstains."""
+    target_precision: float = Field(default=0.8, ge=0, le=1)
+    """Share of the answers given on dev that must be right: the lowest score that reaches it is the model's threshold,
+    below which it abstains."""
     linear: LinearConfig = LinearConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     transformer: TransformerConfig = TransformerConfig()
@@ -64,18 +70,35 @@ def train(
             )
     logits = classifier.logits(dev)
     temperature = fit_temperature(logits, gold_indices(dev, labels))
-    found = predictions(logits, labels, temperature=temperature, min_score=config.min_score)
+    found = predictions(logits, labels, temperature=temperature, min_score=0.0)
     gold = [example.label or "" for example in dev]
     scores = metrics.classification(gold, [prediction.label for prediction in found], labels)
+    confidence = [prediction.score for prediction in found]
     correct = [prediction.label == label for prediction, label in zip(found, gold, strict=True)]
-    error = metrics.calibration_error([prediction.score for prediction in found], correct)
+    min_score = abstention(confidence, correct, config.target_precision, engine)
+    answered = [score >= min_score for score in confidence]
     return Trained(
         engine,
         classifier,
         temperature,
-        config.min_score,
-        {"dev_accuracy": scores.accuracy, "dev_macro_f1": scores.macro_f1, "dev_ece": error},
+        min_score,
+        {
+            "dev_accuracy": scores.accuracy,
+            "dev_macro_f1": scores.macro_f1,
+            "dev_ece": metrics.calibration_error(confidence, correct),
+            "dev_coverage": sum(answered) / max(len(answered), 1),
+            "min_score": min_score,
+        },
     )
+
+
+def abstention(confidence: Sequence[float], correct: Sequence[bool], precision: float, what: str) -> float:
+    """Return the score below which answers are withheld, so that those given reach ``precision`` on dev."""
+    found = metrics.threshold(confidence, correct, precision)
+    if found is None:
+        _LOG.warning("%s: no score gives a precision of %.2f on dev, so it always abstains", what, precision)
+        return 1.0
+    return math.floor(found * 10_000) / 10_000
 
 
 def _fit_regression(config: Config, engine: Engine, examples: Sequence[Example], labels: Sequence[str]) -> Classifier:

@@ -36,7 +36,7 @@ from transformers import (
 
 from pipeline.classifiers import encoders
 from pipeline.classifiers.contract import Example, Logits, candidates
-from pipeline.classifiers.windows import Window, batches, mean_pool, pad, to_half, windows
+from pipeline.classifiers.windows import Window, batches, mean_pool, pad, to_half, unread_share, windows
 from pipeline.config import Section
 from pipeline.progress import interactive
 
@@ -155,6 +155,10 @@ class TransformerClassifier:
                 np.add.at(found, numbers, self._network(**batch)["logits"].numpy())
                 np.add.at(counts, numbers, 1)
         return found / counts[:, None]
+
+    def unread(self, examples: Sequence[Example]) -> float:
+        """Return the share of the examples' tokens that no window holds."""
+        return unread_share(examples, self._tokenizer, self._max_tokens)
 
     def save(self, folder: Path) -> None:
         """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``."""

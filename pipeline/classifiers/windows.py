@@ -60,6 +60,20 @@ def windows(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max
     return [window for window in found if window.focus or window.example not in held]
 
 
+def unread_share(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> float:
+    """Return the share of the texts' tokens that stand in no window: 0 unless windows without the focus were left out.
+
+    Second segments, which windows may shorten, do not count.
+    """
+    read = total = 0
+    for example in examples:
+        whole = tokenizer(example.text.translate(_FOLD), add_special_tokens=False, verbose=False)["input_ids"]
+        alone = windows([Example("", pair=example.pair)], tokenizer, max_tokens)[0].length
+        read += sum(window.length - alone for window in windows([example], tokenizer, max_tokens))
+        total += len(whole)
+    return 1 - read / total if total else 0.0
+
+
 def _focus(encoded: BatchEncoding, row: int, span: tuple[int, int] | None) -> tuple[int, ...] | None:
     if span is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.article import Annotation
 from pipeline.evaluation import SMALL, Evaluation, Scores, StripEvaluation, TaskEvaluation
-from pipeline.metrics import Classification, Interval, LabelScores
+from pipeline.metrics import Classification, CoveragePoint, Interval, LabelScores
 from pipeline.report.cells import MISSING, cell, number, table
 from pipeline.report.worked_example import worked_example
 
@@ -17,11 +17,16 @@ _TRAINED = (
 )
 _FEW = "few cases"
 _MAX_MATRIX = 5  # labels; a larger confusion matrix is unreadable, so its confusions are listed
+_SHARES = (1.0, 0.9, 0.75, 0.5, 0.25)  # of cases, in the table of what abstention buys
+_COVERAGE = (
+    "If the model answered only the share “coverage” of cases, those with the highest scores, the share “risk” of its "
+    "answers would be wrong."
+)
 _NOTES = f"""\
 Macro-F1 averages the F1 of the labels that occur, as gold label or as prediction. In parentheses: a 95 % interval
-from a bootstrap that resamples whole articles. ECE: expected calibration error, 0 is best. Coverage: the share of
-cases on which the model does not abstain. The majority baseline always answers the most frequent training label.
-Fewer than {SMALL} cases say little; they are marked “{_FEW}”."""
+from a bootstrap that resamples whole articles. ECE: expected calibration error, 0 is best; before → after temperature
+scaling. Coverage: the share of cases on which the model does not abstain. The majority baseline always answers the
+most frequent training label. Fewer than {SMALL} cases say little; they are marked “{_FEW}”."""
 
 
 def evaluation_report(
@@ -80,7 +85,7 @@ def _summary_row(task: TaskEvaluation) -> list[str]:
         _cases(found.cases),
         number(found.accuracy),
         _macro_f1(model),
-        MISSING if model.calibration_error is None else _scored(model.calibration_error, model.calibration_interval),
+        _calibration(model),
         number(model.coverage),
         "; ".join(engines) or MISSING,
         "; ".join(majority) or MISSING,
@@ -108,6 +113,8 @@ def _task(task: TaskEvaluation) -> list[str]:
     found = task.model.classification
     blocks = [f"## Task: {cell(task.task)}", _sentence(task), "### Labels", _labels(found), "### Confusions"]
     blocks.append(_matrix(found) if len(found.labels) <= _MAX_MATRIX else _confusions(found))
+    if task.coverage_curve:
+        blocks += ["### Abstention", _COVERAGE, _coverage(task.coverage_curve)]
     if task.slices:
         blocks += ["### Slices", _slices(task)]
     return blocks
@@ -119,7 +126,38 @@ def _sentence(task: TaskEvaluation) -> str:
     sentence += _scored(found.accuracy, found.accuracy_interval)
     if model.coverage is not None and model.covered_accuracy is not None:
         sentence += f"; where it does not abstain ({number(model.coverage)}), {number(model.covered_accuracy)}"
-    return f"{sentence}."
+    sentence += "."
+    if model.ranking is not None:
+        ranking = _scored(model.ranking.average_precision, model.ranking.interval)
+        sentence += f" Average precision of ranking by the probability of {cell(model.ranking.label)}: {ranking}"
+        others = [
+            f"{cell(other.name)} {_scored(other.ranking.average_precision, other.ranking.interval)}"
+            for other in task.compared
+            if other.ranking is not None
+        ]
+        sentence += f" ({', '.join(others)})." if others else "."
+    if task.unread is not None:
+        sentence += f" Share of tokens that the model never saw: {100 * task.unread:.2f} %."
+    return sentence
+
+
+def _calibration(model: Scores) -> str:
+    if model.calibration_error is None:
+        return MISSING
+    after = _scored(model.calibration_error, model.calibration_interval)
+    if model.uncalibrated_error is None:
+        return after
+    return f"{_scored(model.uncalibrated_error, model.uncalibrated_interval)} → {after}"
+
+
+def _coverage(curve: Sequence[CoveragePoint]) -> str:
+    rows = []
+    for share in _SHARES:
+        point = min(curve, key=lambda point: abs(point.coverage - share))
+        rows.append([f"{100 * point.coverage:.0f} %", number(point.score), number(1 - point.accuracy)])
+    return table(
+        ["Coverage", "Lowest score", "Risk"], "rrr", [row for n, row in enumerate(rows) if row not in rows[:n]]
+    )
 
 
 def _labels(found: Classification) -> str:

@@ -19,6 +19,7 @@ from pipeline.classifiers.contract import Example, Prediction
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, SPLITS, CleanArticle, read_gold, read_labelled, read_split
 from pipeline.evaluation import Evaluation, Scores, TaskEvaluation
+from pipeline.metrics import CoveragePoint
 from pipeline.records import read_jsonl, write_jsonl
 
 EVALUATION = "evaluation.json"
@@ -84,14 +85,15 @@ def run(
         model = loaded[own.task]
         predictions = model.predict(own.examples)
         others = sorted((compared / own.task).glob("*"))
-        tasks.append(_evaluate(own, model.manifest.engine, predictions, trained_on[own.task], others, config.seed))
+        tasks.append(_evaluate(own, model, predictions, trained_on[own.task], others, config.seed))
         scored += _scored(own, predictions)
         _write_confusion(plots / f"confusion_{own.task}.csv", own.examples, predictions)
         _write_reliability(plots / f"reliability_{own.task}.csv", own.examples, predictions)
+        _write_coverage(plots / f"coverage_{own.task}.csv", tasks[-1].coverage_curve)
     for task in ("topic", "stance", "claims"):
-        others, engine = sorted((compared / task).glob("*")), loaded[task].manifest.engine
+        others, model = sorted((compared / task).glob("*")), loaded[task]
         tasks += [
-            _evaluate(own, engine, loaded[task].predict(own.examples), trained_on[task], others, config.seed)
+            _evaluate(own, model, model.predict(own.examples), trained_on[task], others, config.seed)
             for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels)
         ]
     stances: list[str] = [target.label for article in train for target in article.targets]
@@ -100,12 +102,13 @@ def run(
         (cases.of_article_stance(test, loaded["stance"]), "stance", stances),
         (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", trained_on["claims"]),
     ):
-        indirect.append(_evaluate(own, loaded[task].manifest.engine, predictions, known, (), config.seed))
+        indirect.append(_evaluate(own, loaded[task], predictions, known, (), config.seed, direct=False))
     article_stance, listed = indirect
     # A sentence that is not listed has no score, so there is no calibration to speak of.
     listed = replace(
         listed,
         model=_uncalibrated(listed.model),
+        coverage_curve=(),
         slices={name: _uncalibrated(scores) for name, scores in listed.slices.items()},
     )
     tasks += [article_stance, listed]
@@ -120,24 +123,35 @@ def run(
 
 def _evaluate(
     own: Cases,
-    engine: str,
+    model: store.Model,
     predictions: Sequence[Prediction],
     train: Sequence[str],
     compared: Sequence[Path],
     seed: int,
+    *,
+    direct: bool = True,
 ) -> TaskEvaluation:
-    others = [
-        evaluation.score(folder.name, own.examples, store.load(folder).predict(own.examples), own.labels, seed=seed)
-        for folder in compared
-    ]
+    """Score a model's answers to cases; ``direct`` tells that they are its predictions for the cases' own examples."""
+    asked, labels, ranked = own.examples, own.labels, own.ranked
+    others: list[Scores] = []
+    for folder in compared:
+        other = store.load(folder)
+        found, scale = other.predict(asked), other.manifest.temperature
+        others.append(evaluation.score(folder.name, asked, found, labels, seed=seed, temperature=scale, ranked=ranked))
     if train:
-        others.append(evaluation.majority(train, own.examples, own.labels, seed=seed))
+        others.append(evaluation.majority(train, asked, labels, seed=seed, ranked=ranked))
+    scale_of_model = model.manifest.temperature if direct else None
+    engine = model.manifest.engine
     return TaskEvaluation(
         task=own.task,
         unit=own.unit,
-        model=evaluation.score(engine, own.examples, predictions, own.labels, seed=seed),
+        model=evaluation.score(
+            engine, asked, predictions, labels, seed=seed, temperature=scale_of_model, ranked=ranked
+        ),
         compared=tuple(others),
-        slices=evaluation.slices(own.slice_of, own.examples, predictions, own.labels, seed=seed),
+        slices=evaluation.slices(own.slice_of, asked, predictions, labels, seed=seed),
+        coverage_curve=evaluation.coverage_curve(asked, predictions, labels),
+        unread=model.classifier.unread(asked) if direct else None,
     )
 
 
@@ -182,6 +196,15 @@ def _write_reliability(path: Path, examples: Sequence[Example], predictions: Seq
             writer.writerow([f"{rows[:, 0].mean():.4f}", f"{rows[:, 1].mean():.4f}", len(rows)])
 
 
+def _write_coverage(path: Path, curve: Sequence[CoveragePoint]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["coverage", "risk", "score"])
+        writer.writerows(
+            (f"{point.coverage:.4f}", f"{1 - point.accuracy:.4f}", f"{point.score:.4f}") for point in curve
+        )
+
+
 def headline(whole: Evaluation) -> dict[str, float]:
     """Return the headline figures of an evaluation by dotted name, as precise as they are."""
     figures = {
@@ -196,6 +219,8 @@ def headline(whole: Evaluation) -> dict[str, float]:
         figures[f"{name}.macro_f1"] = task.model.classification.macro_f1
         if task.model.calibration_error is not None:
             figures[f"{name}.ece"] = task.model.calibration_error
+        if task.model.ranking is not None:
+            figures[f"{name}.average_precision"] = task.model.ranking.average_precision
         for other in task.compared:
             figures[f"{name}.{other.name}.macro_f1"] = other.classification.macro_f1
     return figures

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from pydantic import Field
 
 from pipeline import datasets as added
 from pipeline import stance
@@ -21,6 +24,8 @@ class Config(training.Config):
     """Settings of the stance classifier."""
 
     engine: Engine = "transformer"
+    target_article_precision: float = Field(default=0.75, ge=0, le=1)
+    """As ``target_precision``, of the stances of whole articles."""
 
 
 def run(
@@ -42,10 +47,16 @@ def run(
     chosen, scores = training.train_all(config, train, dev, STANCE_LABELS, task="stance", data=data, compared=compared)
     pairs = [pair for article in articles for pair in stance.mentions(article)]
     grouped = stance.by_target([key for key, _ in pairs], chosen.predict([example for _, example in pairs]))
-    aggregation = stance.fit_aggregation(_articles(articles, grouped))
+    whole = _articles(articles, grouped)
+    answers = stance.out_of_fold(whole)
+    correct = [answer.label == label for answer, (_, label) in zip(answers, whole, strict=True)]
+    min_score = training.abstention(
+        [answer.score for answer in answers], correct, config.target_article_precision, "stance of articles"
+    )
+    aggregation = replace(stance.fit_aggregation(whole), min_score=min_score)
     assets = {TARGETS: targets.read_bytes(), stance.ASSET: aggregation.to_json()}
     training.save(chosen, model, config, task="stance", data=data, assets=assets)
-    return scores
+    return scores | {"article_min_score": min_score}
 
 
 def _articles(articles: Sequence[LabelledArticle], grouped: stance.Grouped) -> list[tuple[Sequence[Prediction], str]]:

@@ -5,13 +5,14 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluation import SMALL, Evaluation, Scores, StripEvaluation, TaskEvaluation
-from pipeline.metrics import Classification, Interval, classification
+from pipeline.evaluation import SMALL, Evaluation, Ranking, Scores, StripEvaluation, TaskEvaluation
+from pipeline.metrics import Classification, CoveragePoint, Interval, classification
 from pipeline.report.cells import cell
 from pipeline.report.markdown import evaluation_report
 from tests.report.samples import annotation
 
 LABELS = ("favor", "against", "neutral")
+CURVE = tuple(CoveragePoint(n / 20, 1 - n / 100, 1 - n / 40) for n in range(1, 21))
 
 
 def _found(cases: int = 30, labels: tuple[str, ...] = LABELS) -> Classification:
@@ -27,9 +28,23 @@ def _task(
     return TaskEvaluation(
         task=name,
         unit="sentences",
-        model=Scores("transformer", found, 0.04567, Interval(0.012, 0.0789), 0.91, 0.87),
-        compared=(Scores("linear", found, 0.1, None, 1.0, 0.5), Scores("majority", found)),
+        model=Scores(
+            "transformer",
+            found,
+            calibration_error=0.04567,
+            calibration_interval=Interval(0.012, 0.0789),
+            coverage=0.91,
+            covered_accuracy=0.87,
+            uncalibrated_error=0.2,
+            ranking=Ranking("checkworthy", 0.912, Interval(0.85, 0.95)),
+        ),
+        compared=(
+            Scores("linear", found, 0.1, None, 1.0, 0.5, ranking=Ranking("checkworthy", 0.7, None)),
+            Scores("majority", found),
+        ),
         slices={sliced: Scores("transformer", _found(SMALL)), "live blog": Scores("transformer", _found(SMALL - 1))},
+        coverage_curve=CURVE,
+        unread=0.0125,
     )
 
 
@@ -69,7 +84,7 @@ def test_the_summary_shows_model_compared_engines_and_baseline() -> None:
         "transformer",
         "30",
     )
-    assert (shown["Accuracy"], shown["ECE"], shown["Coverage"]) == ("0.500", "0.046 (0.012–0.079)", "0.910")
+    assert (shown["Accuracy"], shown["ECE"], shown["Coverage"]) == ("0.500", "0.200 → 0.046 (0.012–0.079)", "0.910")
     assert re.fullmatch(interval, shown["Macro-F1"])
     assert re.fullmatch(f"linear {interval}", shown["Compared engines’ macro-F1"])
     assert re.fullmatch(interval, shown["Majority’s macro-F1"])
@@ -173,3 +188,26 @@ def test_no_machine_path_and_no_more_than_four_decimals() -> None:
 
 def test_the_same_input_gives_the_same_report() -> None:
     assert _report() == _report()
+
+
+def test_calibration_is_told_before_and_after() -> None:
+    assert "0.200 → 0.046 (0.012–0.079)" in _report()
+
+
+def test_a_task_says_how_it_ranks_and_what_it_did_not_read() -> None:
+    report = _report()
+    ranking = "ranking by the probability of checkworthy: 0.912 (0.850–0.950) (linear 0.700)."
+    assert ranking in report
+    assert "Share of tokens that the model never saw: 1.25 %." in report
+
+
+def test_abstention_is_told_by_what_it_buys() -> None:
+    rows = _rows(_report(), "### Abstention")
+    assert rows == [
+        ["Coverage", "Lowest score", "Risk"],
+        ["100 %", "0.500", "0.200"],
+        ["90 %", "0.550", "0.180"],
+        ["75 %", "0.625", "0.150"],
+        ["50 %", "0.750", "0.100"],
+        ["25 %", "0.875", "0.050"],
+    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import stance
@@ -38,7 +40,7 @@ def test_the_aggregation_travels_with_the_model_and_follows_its_sentences(traine
     aggregation = stance.Aggregation.load(trained.models / "stance" / stance.ASSET)
     model = store.load(trained.models / "stance")
     sentences = model.predict([stance.example("The mayor praised the council.", 18, 29, "the council")])
-    whole = aggregation.predict(sentences, min_score=0.0)
+    whole = aggregation.predict(sentences)
     assert sum(whole.scores.values()) == pytest.approx(1)
     assert whole.score == max(whole.scores.values()) == whole.scores[whole.label]
 
@@ -56,7 +58,7 @@ SKEWED = {"favor": 60, "against": 30, "neutral": 10}
 def test_sentences_that_tell_nothing_make_no_stance_of_the_label_most_frequent_in_the_corpus() -> None:
     """The same evidence, around the middle, for each label: only the prior could tell them apart."""
     articles = [([answer(*FLAT[n % len(FLAT)])], label) for label, count in SKEWED.items() for n in range(count)]
-    found = stance.fit_aggregation(articles).predict([answer(0.33, 0.33)] * 3, min_score=0.5)
+    found = replace(stance.fit_aggregation(articles), min_score=0.5).predict([answer(0.33, 0.33)] * 3)
     assert list(found.scores.values()) == pytest.approx([1 / 3] * 3, abs=0.01)
     assert found.abstained
 
@@ -70,7 +72,16 @@ def test_sentences_that_tell_something_make_the_stance_that_they_tell_however_ra
     ]
     aggregation = stance.fit_aggregation(articles)
     for label, scores in evidence.items():
-        assert aggregation.predict([answer(*scores)], min_score=0.0).label == label
+        assert aggregation.predict([answer(*scores)]).label == label
+
+
+def test_the_threshold_of_articles_gives_the_configured_precision_on_dev(trained: Trained, tmp_path: Path) -> None:
+    figures = trained.rerun("train_stance", tmp_path, {"target_article_precision": 0.6})
+    strict = stance.Aggregation.load(tmp_path / "models" / "stance" / stance.ASSET)
+    assert strict.min_score == figures["article_min_score"] > 0
+    lenient = stance.Aggregation.load(trained.models / "stance" / stance.ASSET)
+    assert lenient.min_score == 0
+    np.testing.assert_array_equal(strict.weights, lenient.weights)
 
 
 def test_a_broken_targets_file_stops_the_stage_before_it_trains(trained: Trained, tmp_path: Path) -> None:

@@ -1,0 +1,159 @@
+"""The public configuration, trained with several seeds and scored on the published test sets.
+
+``python -m benchmarks.public`` trains stance and claims as ``make repro CONFIG=configs/public.yaml`` does, once for
+each seed, and scores each model once on NewsMTSC's test sets and on CheckThat!'s dev-test set. Beside the claims stands
+a plain fine-tune: the same encoder under transformers' own classification head and the Trainer's default settings,
+on CheckThat!'s two labels alone. The seeds must have been stripped before (``make repro``); the public files come as
+the configuration says.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+from datasets import Dataset
+from scipy.special import softmax
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from pipeline import cases, claims, evaluation, stage_runner
+from pipeline import config as configuration
+from pipeline import datasets as added
+from pipeline.article import CLAIM_LABELS, STANCE_LABELS
+from pipeline.cases import Cases
+from pipeline.classifiers import encoders, training
+from pipeline.classifiers.contract import Example, Prediction
+from pipeline.corpus import Split, read_labelled, read_split
+from pipeline.evaluation import Scores
+
+Task = Literal["stance", "claims"]
+LABELS: Mapping[Task, tuple[str, ...]] = {"stance": STANCE_LABELS, "claims": CLAIM_LABELS}
+NOT_CHECKWORTHY = tuple(label for label in CLAIM_LABELS if label != claims.RANKED)
+PLAIN_EPOCHS = 2
+PLAIN_BATCH = 32
+
+
+def main(
+    config: Annotated[Path, typer.Option(help="The configuration to train.")] = Path("configs/public.yaml"),
+    seeds: Annotated[str, typer.Option(help="Seeds of training, separated by commas.")] = "13,14,15",
+    tasks: Annotated[str, typer.Option(help="Tasks, separated by commas.")] = "stance,claims",
+    data: Annotated[Path, typer.Option(help="Folder with split and stripped seeds.")] = Path("data"),
+) -> None:
+    """Print a row for each trained model and test set, then mean and standard deviation over the seeds."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    sections = configuration.load(config, stage_runner.names())
+    found: dict[tuple[str, str, str], list[float]] = {}
+    typer.echo("| Test set | Model | Seed | Cases | Figure | Score | Training, s |")
+    typer.echo("| --- | --- | ---: | ---: | --- | ---: | ---: |")
+    with tempfile.TemporaryDirectory() as folder:
+        collect = stage_runner.load("collect_datasets")
+        section = configuration.section(sections, "collect_datasets", collect.config, source=config)
+        collect.run(section, topics=Path("configs/topics.yaml"), output=Path(folder))
+        for seed in map(int, seeds.split(",")):
+            for task in LABELS:
+                if task not in tasks.split(","):
+                    continue
+                stage = stage_runner.load(f"train_{task}").config
+                own = configuration.section(sections, f"train_{task}", stage, source=config)
+                seeded = own.model_copy(update={"seed": seed})
+                for test, model, scores, seconds in trained(task, seeded, data, Path(folder)):  # type: ignore[arg-type]
+                    for name, value in figures(scores).items():
+                        found.setdefault((test, model, name), []).append(value)
+                        cells = (test, model, seed, scores.classification.cases, name, f"{value:.4f}", f"{seconds:.0f}")
+                        typer.echo(f"| {' | '.join(map(str, cells))} |")
+    for (test, model, name), values in found.items():
+        spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+        typer.echo(f"{test}, {model}: {name} {statistics.mean(values):.4f}{spread} over {len(values)} seeds")
+
+
+def trained(
+    task: Task, config: training.Config, data: Path, datasets: Path
+) -> Iterator[tuple[str, str, Scores, float]]:
+    """Train with one seed; yield test set, model, scores and seconds of training."""
+    splits = read_split(data / "split")
+
+    def of(wanted: Split) -> list[Example]:
+        articles = read_labelled(data / "strip_boilerplate", splits, wanted)
+        return [*cases.of_task(task, articles, ()).examples, *added.examples(datasets, task, wanted)]
+
+    started = time.monotonic()
+    model = training.train(config, config.engine, of("train"), of("dev"), LABELS[task])
+    seconds = time.monotonic() - started
+    tests = cases.of_datasets(datasets, task, LABELS[task])
+    for test in tests:
+        yield test.task, "ours", _score("ours", test, model.predict(test.examples), config.seed), seconds
+    if task == "claims":
+        started = time.monotonic()
+        train = [one for one in added.examples(datasets, task, "train") if one.label == claims.RANKED or one.among]
+        answers = plain(train, [example for test in tests for example in test.examples], config)
+        seconds = time.monotonic() - started
+        for test in tests:
+            own, answers = answers[: len(test.examples)], answers[len(test.examples) :]
+            yield test.task, "plain", _score("plain", test, own, config.seed), seconds
+
+
+def _score(name: str, test: Cases, answers: Sequence[Prediction], seed: int) -> Scores:
+    return evaluation.score(name, test.examples, answers, test.labels, seed=seed, ranked=test.ranked)
+
+
+def figures(scores: Scores) -> dict[str, float]:
+    """Return what the sets are reported by: macro-F1, or F1 of check-worthy and average precision."""
+    if scores.ranking is None:
+        return {"macro-F1": scores.classification.macro_f1}
+    positive = next(label for label in scores.classification.labels if label.label == scores.ranking.label)
+    return {"F1(Yes)": positive.f1, "average precision": scores.ranking.average_precision}
+
+
+def plain(train: Sequence[Example], test: Sequence[Example], config: training.Config) -> list[Prediction]:
+    """Return the answers of a plain fine-tune on check-worthy or not, as probabilities of our labels."""
+    folder = encoders.resolve(config.transformer.encoder)
+    set_seed(config.seed)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
+
+    def rows(examples: Sequence[Example]) -> Dataset:
+        tokens = tokenizer([example.text for example in examples], truncation=True, max_length=128)
+        return Dataset.from_dict({**tokens, "labels": [int(one.label == claims.RANKED) for one in examples]})
+
+    with tempfile.TemporaryDirectory() as output:
+        arguments = TrainingArguments(
+            output_dir=output,
+            num_train_epochs=PLAIN_EPOCHS,
+            per_device_train_batch_size=PLAIN_BATCH,
+            bf16=encoders.has_bf16(),
+            use_cpu=True,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            seed=config.seed,
+        )
+        trainer = Trainer(
+            model=model, args=arguments, train_dataset=rows(train), data_collator=DataCollatorWithPadding(tokenizer)
+        )
+        trainer.train()
+        chances = softmax(np.asarray(trainer.predict(rows(test)).predictions, dtype=np.float64), axis=1)[:, 1]
+    return [_answer(float(chance)) for chance in chances]
+
+
+def _answer(chance: float) -> Prediction:
+    scores = {label: (1 - chance) / len(NOT_CHECKWORTHY) for label in NOT_CHECKWORTHY} | {claims.RANKED: chance}
+    best = claims.RANKED if chance > 0.5 else NOT_CHECKWORTHY[0]
+    return Prediction(best, scores[best], scores, abstained=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
