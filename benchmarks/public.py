@@ -13,9 +13,9 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import typer
@@ -30,18 +30,18 @@ from transformers import (
     set_seed,
 )
 
+from benchmarks import labelled
 from pipeline import cases, claims, evaluation, stage_runner
 from pipeline import config as configuration
 from pipeline import datasets as added
-from pipeline.article import CLAIM_LABELS, STANCE_LABELS
+from pipeline.article import CLAIM_LABELS
 from pipeline.cases import Cases
 from pipeline.classifiers import encoders, training
 from pipeline.classifiers.contract import Example, Prediction
-from pipeline.corpus import Split, read_labelled, read_split
 from pipeline.evaluation import Scores
 
 Task = Literal["stance", "claims"]
-LABELS: Mapping[Task, tuple[str, ...]] = {"stance": STANCE_LABELS, "claims": CLAIM_LABELS}
+TASKS: tuple[Task, ...] = get_args(Task)
 NOT_CHECKWORTHY = tuple(label for label in CLAIM_LABELS if label != claims.RANKED)
 PLAIN_EPOCHS = 2
 PLAIN_BATCH = 32
@@ -64,7 +64,7 @@ def main(
         section = configuration.section(sections, "collect_datasets", collect.config, source=config)
         collect.run(section, topics=Path("configs/topics.yaml"), output=Path(folder))
         for seed in map(int, seeds.split(",")):
-            for task in LABELS:
+            for task in TASKS:
                 if task not in tasks.split(","):
                     continue
                 stage = stage_runner.load(f"train_{task}").config
@@ -84,22 +84,17 @@ def trained(
     task: Task, config: training.Config, data: Path, datasets: Path
 ) -> Iterator[tuple[str, str, Scores, float]]:
     """Train with one seed; yield test set, model, scores and seconds of training."""
-    splits = read_split(data / "split")
-
-    def of(wanted: Split) -> list[Example]:
-        articles = read_labelled(data / "strip_boilerplate", splits, wanted)
-        return [*cases.of_task(task, articles, ()).examples, *added.examples(datasets, task, wanted)]
-
     started = time.monotonic()
-    model = training.train(config, config.engine, of("train"), of("dev"), LABELS[task])
+    train, dev = labelled.train(task, data, datasets), labelled.dev(task, data, datasets)
+    model = training.train(config, config.engine, train, dev, labelled.labels(task))
     seconds = time.monotonic() - started
-    tests = cases.of_datasets(datasets, task, LABELS[task])
+    tests = cases.of_datasets(datasets, task, labelled.labels(task))
     for test in tests:
         yield test.task, "ours", _score("ours", test, model.predict(test.examples), config.seed), seconds
     if task == "claims":
         started = time.monotonic()
-        train = [one for one in added.examples(datasets, task, "train") if one.label == claims.RANKED or one.among]
-        answers = plain(train, [example for test in tests for example in test.examples], config)
+        published = [one for one in added.examples(datasets, task, "train") if one.label == claims.RANKED or one.among]
+        answers = plain(published, [example for test in tests for example in test.examples], config)
         seconds = time.monotonic() - started
         for test in tests:
             own, answers = answers[: len(test.examples)], answers[len(test.examples) :]

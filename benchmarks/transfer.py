@@ -79,10 +79,17 @@ def main(
 def rows(item: PublicSet, file: Path, model: Path, compared: Path) -> Iterator[str]:
     """Yield a row of the table for the model, and one for each compared engine."""
     for folder in (model, *sorted(compared.glob("*"))):
-        scored = labelling.evaluate_mapped(item.task, str(file), folder, HERE / item.mapping)
-        content = json.loads(scored.json)
+        content = score(item, file, folder)
         cells = (item.name, item.figure, content["classification"]["cases"], content["name"])
         yield f"| {' | '.join(map(str, (*cells, figure(item, content), baseline(item, content))))} |"
+
+
+def score(item: PublicSet, file: Path, model: Path) -> dict[str, Any]:
+    """Return a model folder's scores on a set, as ``newsfacts evaluate`` prints them."""
+    content: dict[str, Any] = json.loads(
+        labelling.evaluate_mapped(item.task, str(file), model, HERE / item.mapping).json
+    )
+    return content
 
 
 def figure(item: PublicSet, content: dict[str, Any]) -> Figure:

@@ -99,6 +99,8 @@ class Aggregation:
         """
         content = json.loads(path.read_text(encoding="utf-8"))
         weights, bias = np.array(content["weights"]), np.array(content["bias"])
+        if "min_score" not in content:
+            raise ModelError(f"{path} has no 'min_score', so another version wrote it; train again")
         if weights.shape != (len(STANCE_LABELS), 2) or bias.shape != (len(STANCE_LABELS),):
             raise ModelError(f"{path} has coefficients of shape {weights.shape}, of another version; train again")
         return cls(weights, bias, float(content["min_score"]))
