@@ -20,7 +20,7 @@ import yaml
 
 from benchmarks import labelled
 from benchmarks.transfer import SETS, figure, score
-from pipeline import cache, evaluation, stage_runner, stance
+from pipeline import cache, evaluation, stage_runner
 from pipeline import config as configuration
 from pipeline.classifiers import training
 from pipeline.datasets import TASKS, Task
@@ -72,9 +72,7 @@ def _cells(task: Task, config: training.Config, data: Path, public: Path) -> Ite
     dev = labelled.seeds(task, "dev", data)
     yield f"{evaluation.score('dev', dev, trained.predict(dev), labels, seed=13).classification.macro_f1:.3f}"
     with tempfile.TemporaryDirectory() as folder:
-        # Only sentences are asked, so the aggregation to articles is never used.
-        assets = {stance.ASSET: stance.fit_aggregation([]).to_json()} if task == "stance" else None
-        training.save(trained, Path(folder) / task, config, task=task, data={}, assets=assets)
+        training.save(trained, Path(folder) / task, config, task=task, data={})
         for item in SETS:
             if item.task == task and (public / item.file).is_file():
                 yield str(figure(item, score(item, public / item.file, Path(folder) / task)))

@@ -10,6 +10,7 @@ from pipeline import claims, stance, topic
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.datasets import Task
+from pipeline.errors import ModelError
 from pipeline.rows import text_field
 
 
@@ -23,7 +24,8 @@ class Predictor:
     def __init__(self, folder: Path, task: Task) -> None:
         self.model = store.load(folder, task)
         self.task = task
-        self._aggregation = stance.Aggregation.load(folder / stance.ASSET) if task == "stance" else None
+        asset = folder / stance.ASSET
+        self._aggregation = stance.Aggregation.load(asset) if asset.is_file() else None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -44,17 +46,26 @@ class Predictor:
         return parse(record)
 
     def predict(self, groups: Sequence[Sequence[Example]]) -> list[Prediction]:
-        """Return one prediction for each record, given the examples of each."""
+        """Return one prediction for each record, given the examples of each.
+
+        Raises:
+            ModelError: a stance text names its target several times, and the folder cannot answer for all of them.
+        """
         flat = self.model.predict([example for group in groups for example in group])
         found: list[Prediction] = []
         position = 0
         for group in groups:
             own = flat[position : position + len(group)]
             position += len(group)
-            if len(own) > 1 and self._aggregation is not None:
-                found.append(self._aggregation.predict(own))
-            else:
+            if len(own) == 1:
                 found.append(own[0])
+            elif self._aggregation is None:
+                raise ModelError(
+                    f"{self.model.folder} has no {stance.ASSET}, so it answers for texts that name their target once; "
+                    "name a folder that the stage train_stance wrote"
+                )
+            else:
+                found.append(self._aggregation.predict(own))
         return found
 
 

@@ -159,6 +159,12 @@ def test_the_focus_decides_between_two_names(tiny_encoders: dict[str, Path]) -> 
     assert sum(found == example.label for found, example in zip(best(fitted, test), test, strict=True)) >= 38
 
 
+def test_nothing_is_unread_but_what_lies_far_from_a_focus(fitted: TransformerClassifier) -> None:
+    long = "the council met on monday " * 30
+    assert fitted.unread([Example(long, pair="the mayor"), Example("a storm"), Example("")]) == 0
+    assert 0.5 < fitted.unread([Example(f"mayor {long}", pair="the mayor", focus=(0, 5))]) < 1
+
+
 def test_batches_hold_every_window_once_padded_to_the_longest(tiny_encoders: dict[str, Path]) -> None:
     from transformers import AutoTokenizer
 
