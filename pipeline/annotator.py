@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ TASKS = ("boilerplate", "topic", "stance", "claims")
 ABSTAINING = ("topic", "stance")
 LEXICON = "lexicon"
 HEADLINE_LINES = 4  # within which a record's text may repeat its title
+_WORDS = re.compile(r"\w+")
 MAX_TARGETS = 5  # stances listed for one article, the most named first
 
 
@@ -94,8 +96,12 @@ def _headlines(article: Article, found: Sequence[Line]) -> set[int]:
     """Return the lines that hold the headline: the first of a plain text, or what repeats a record's title."""
     if article.opens_with_headline:
         return {0}
-    title = " ".join((article.title or "").casefold().split())
-    return {index for index, line in enumerate(found[:HEADLINE_LINES]) if line.text.casefold() == title}
+    title = _WORDS.findall((article.title or "").casefold())
+    return {
+        index
+        for index, line in enumerate(found[:HEADLINE_LINES])
+        if title and _WORDS.findall(line.text.casefold()) == title
+    }
 
 
 def _marks(article: Article, cleaned: AlignedText, found: Sequence[Line]) -> list[MarkKind | None]:
@@ -192,7 +198,7 @@ class Annotator:
             (number, index)
             for number, body in enumerate(bodies)
             for index, in_body in enumerate(body.in_body)
-            if in_body
+            if in_body and claims.is_statement(body.sentences[index].text)
         ]
         predictions = self._predict(
             "claims", [claims.example(bodies[number].sentences[index].text) for number, index in places]

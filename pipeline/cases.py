@@ -130,7 +130,7 @@ def of_listed_claims(articles: Sequence[LabelledArticle], gold: Gold, model: Mod
     predicted = model.predict(asked)
     examples, genres = list(asked), [article.genre for article, _ in found]
     answers = [
-        prediction if sentence.in_body else _UNLISTED
+        prediction if sentence.in_body and claims.is_statement(sentence.text) else _UNLISTED
         for (_, sentence), prediction in zip(found, predicted, strict=True)
     ]
     for article in articles:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from pipeline.article import Claim, Facts, Sentence
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.corpus import LabelledArticle
 
 RANKED = "checkworthy"
 """The label by whose probability sentences are ranked: what to check first."""
+
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_MIN_WORDS = 3
+_MIN_LETTERS = 12  # where words are not set apart by blanks
+
+
+def is_statement(sentence: str) -> bool:
+    """Tell whether a sentence can claim anything: a clock time, a signature or the lead-in of a quotation cannot."""
+    words = _WORD.findall(sentence)
+    long_enough = len(words) >= _MIN_WORDS or (len(words) == 1 and len(words[0]) >= _MIN_LETTERS)
+    return long_enough and not sentence.rstrip().endswith(":")
 
 
 def example(sentence: str, *, label: str | None = None, group: str = "") -> Example:

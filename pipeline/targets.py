@@ -29,6 +29,13 @@ NOT_A_NAME = re.compile(
     r"|Though|Despite"
 )
 """Words that are capitalised for other reasons than that they name somebody."""
+_OPENER = re.compile(
+    r"\w+ing|Neither|Either|Whether|Nor|Or|So|Is|Are|Was|Were|Am|Be|Do|Does|Did|Has|Have|Had|Will|Would|Can|Could|Should"
+    r"|Might|Must|Let|Only|Just|Like|Unlike|Until|Unless|Once|Perhaps|Maybe|Meanwhile|Instead|Where|Whose|Which|Against"
+    r"|About|Above|Across|Along|Around|Behind|Beside|Besides|Beyond|Inside|Outside|Through|Toward|Towards|Upon|Given|Near"
+    r"|Than|Thus|Via|Yesterday|Tonight|Tomorrow|Indeed|Recently|Every|Few|Such|Same|Until|Ever|Never|Often|Again"
+)
+"""Words that begin sentences, and stand before a name there without belonging to it."""
 _GIVEN_NAME = re.compile(r"([A-Z][\w’'-]*\.?) $")
 _TITLED = re.compile(rf"{TITLE} $")
 _NEXT_NAME = re.compile(r" [A-Z]")
@@ -106,41 +113,43 @@ def mentions(sentences: Sequence[str], targets: Sequence[Target]) -> list[Mentio
     """Return the first mention of each target in each sentence that names it, the sentences in an article's order.
 
     What only refers back ("the alliance", a surname that is no alias) counts once the target has been named. A
-    surname counts neither within the full name of somebody else nor after it, until the target is named in full.
+    surname within another name does not count, nor one alone where the article names somebody else of that name in
+    full more often.
     """
     return [mention for target in targets for mention in _mentions(sentences, target)]
 
 
 def _mentions(sentences: Sequence[str], target: Target) -> Iterator[Mention]:
-    named = others = False  # whether the target has been named, and who bore its last word last
-    for number, sentence in enumerate(sentences):
-        first: Mention | None = None
-        for match in target.pattern.finditer(sentence):
-            text = match.group()
-            if target.short is not None and text.endswith(target.short):
-                if _NEXT_NAME.match(sentence, match.end()) and not _in_title_case(sentence):
-                    continue  # “Weir Hall”, “Ada Weir Jr.”
-                bearer = _bearer(sentence, match, target)
-                others = bearer == "other" or (others and bearer == "unsaid")
-                if others:
-                    continue
-            if not named and target.refers_back(text):
-                continue
-            named = True
-            first = first or Mention(target.name, number, *match.span())
-        if first is not None:
-            yield first
+    matches = [(number, match) for number, text in enumerate(sentences) for match in target.pattern.finditer(text)]
+    bearers = [_bearer(sentences[number], match, target) for number, match in matches]
+    # A surname alone is that of whom the article names in full more often.
+    others = bearers.count("other") > bearers.count("target")
+    named = False
+    last = -1
+    for (number, match), bearer in zip(matches, bearers, strict=True):
+        if bearer == "other" or (bearer == "unsaid" and others) or (not named and target.refers_back(match.group())):
+            continue
+        named = True
+        if number != last:
+            last = number
+            yield Mention(target.name, number, *match.span())
 
 
 def _bearer(sentence: str, match: re.Match[str], target: Target) -> Literal["target", "other", "unsaid"]:
-    """Tell whose name a last word stands in: “Ada Weir”, “Weir”, “Eric Weir”."""
-    if match.group() != target.short:
+    """Tell whom a match names: “Ada Weir” the target, “Eric Weir” or “Weir Hall” others, “Weir” does not say."""
+    if target.short is None or not match.group().endswith(target.short):
         return "target"
     if _in_title_case(sentence):
-        return "unsaid"
+        return "unsaid" if match.group() == target.short else "target"
+    if _NEXT_NAME.match(sentence, match.end()):
+        return "other"
+    if match.group() != target.short:
+        return "target"
     before = _INITIAL.sub("", sentence[: match.start()])
     given = _GIVEN_NAME.search(before)
-    if given is None or NOT_A_NAME.fullmatch(given[1]) or _TITLED.search(before):
+    if given is None or _TITLED.search(before) or NOT_A_NAME.fullmatch(given[1]):
+        return "unsaid"
+    if not any(letter.isalnum() for letter in before[: given.start()]) and _OPENER.fullmatch(given[1]):
         return "unsaid"
     return "target" if given[1] == target.name.split()[0] else "other"
 
