@@ -14,16 +14,29 @@ _NUMBERED = re.compile(r"\(?\d{1,4}[.):]?\s")
 _MONEY = re.compile(r"[$£€₹¥]\s?\d|\d\s?[$£€₹¥]")
 _EMOJI = re.compile("[\u2190-\u21ff\u2600-\u27bf\u25a0-\u25ff\U0001f000-\U0001faff]")
 _PRONOUN = re.compile(r"\b(?:you|your|us|our|we)\b", re.IGNORECASE)
-_PROFESSION = (
-    r"author|writer|reporter|columnist|correspondent|editor|journalist|contributor|fellow|professor|lecturer|scholar"
-    r"|director|president|founder|host|anchor|analyst|commentator|blogger|researcher|member|attorney|strategist"
+_PROFESSION = re.compile(
+    r"\b(?:author|writer|reporter|columnist|correspondent|editor|journalist|contributor|fellow|professor|lecturer|scholar"
+    r"|director|president|founder|host|anchor|analyst|commentator|blogger|researcher|member|attorney|strategist|adviser"
+    r"|advisor|economist|lawyer|governor|nominee|bestsell\w+|book)s?\b"
+)
+_NAME = (
+    r"(?!(?:The|This|That|These|Those|If|Though|While|When|As|But|And|So|Yet|In|On|At|For|To|Many|Most|Some|All|Both|Our"
+    r"|Its|His|Her|Their|Mr|Mrs|Ms|Sen|Rep|Gov|President|Senator)\b)(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+"
 )
 # “Jane Roe is a fellow at …”, “The writer covers …”: whom it describes, only its place in the text can tell.
 _BIO = re.compile(
-    rf"^[*_(•—– ]*(?:The (?:author|writer)s?|(?:[A-Z][\w.’'-]+ ){{2,4}}(?:\(@\w+\) )?|[A-Z][\w.’'-]+ [A-Z][\w.’'-]+"
-    rf"(?: \(@\w+\))?, .{{3,90}}, )(?:(?:is|are|was|were|has been|have been|recently)\b"
-    rf"|(?:cover|write|report|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|d|ed)?\b)"
-    rf"(?:.{{0,120}}\b(?:{_PROFESSION}|adviser|advisor|economist|lawyer|governor|nominee|bestsell\w+|book|books)s?\b)?"
+    rf"^[*_(•—– ]*(?:The (?:author|writer)s?|{_NAME}(?: \(@\w+\))?(?:, .{{3,90}},)?)"
+    r" (?:(?:is|are|was|were|has been|have been|recently)\b"
+    r"|((?:cover|write|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|d|ed)?\b"
+    r"|report(?:s|ed)? (?:on|for|from)\b))"
+)
+# What a picture shows: the present tense or a participle, and who stands where.
+_PICTURE = re.compile(
+    r"^(?:\S+ ){1,14}?(?:speak|walk|look|stand|hold|arrive|arriv|attend|pose|pos|wave|wav|sit|sitt|wait|gesture|gestur"
+    r"|listen|talk|smile|smil|shake|shak|address|deliver|leave|leav|greet|testify|testifie|watch|ride|rid|carry|carrie"
+    r"|march|gather|rally|rallie|campaign|play|perform|work|clean|celebrate|celebrat|react|pass|passe)(?:s|ing)\b"
+    r"|\((?:left|right|cent(?:er|re)|L|R|C)\)|, (?:(?:second|third) from )?(?:left|right|cent(?:er|re)),"
+    r"|\b(?:seen|pictured|shown) (?:here|in|on|at|with|during|above|below)\b"
 )
 LONG_LINE = 120  # characters: a line this long is almost always a paragraph, so it tells where the body is
 
@@ -72,6 +85,8 @@ def ends_like_sentence(text: str) -> bool:
 def _features(text: str) -> dict[str, float]:
     words = _WORD.findall(text)
     count = max(len(words), 1)
+    named = _BIO.match(text)
+    bio = bool(named and (named[1] or _PROFESSION.search(text, named.end(), named.end() + 120)))
     return {
         "chars": min(len(text), 600) / 600,
         "words <= 3": float(len(words) <= 3),
@@ -96,5 +111,6 @@ def _features(text: str) -> dict[str, float]:
         "bracketed": float(text[:1] in "([" and text.rstrip()[-1:] in ")]"),
         "second person": float(bool(_PRONOUN.search(text))),
         "lower start": float(text[:1].islower()),
-        "bio": float(bool(_BIO.match(text))),
+        "bio": float(bio),
+        "picture": float(bool(_PICTURE.search(text))),
     }

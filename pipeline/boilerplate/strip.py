@@ -72,7 +72,17 @@ _QUOTATION = re.compile(
     r"[\"“„«»‘'](?:(?:[^\"“”„«»‘’']|(?<=\w)[’'](?=\w)){2,}(?:[,.!?…–—-][\"”“»«’']|[\"”“»«’'],))|[\"“„«»][^\"”»«]{100}"
 )
 # Who speaks in a transcript: a turn is as short as a byline, and its opening recurs like one.
-_TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z0-9][A-Z0-9.’'-]*: \S")
+_TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z0-9][A-Z0-9.’'-]*: (?:\S.*[a-z]|\S+(?: \S+){0,3}$)")
+# Who said what the line above quotes, and where: “Jane Roe, Example Post”.
+_SIGNATURE = re.compile(
+    r"[—–-]{0,2} ?[A-Z][\w.’'-]+(?: (?:and |& )?[A-Z][\w.’'-]+){1,5}"
+    r", (?:The |the )?[A-Z][\w.’'&-]+(?: [\w.’'&-]+){0,4}$"
+)
+_QUOTES = re.compile(r"[\"“„«]|.*[\"”»]\.?$", re.DOTALL)
+# A heading that names no story itself announces those below it, as far as they are no sentences.
+_ANNOUNCES = re.compile(r".*[:：]$|\S+(?: \S+){0,2}$")
+_STATES = re.compile(r".*[.…:;।。][\"”’»)\]]*$")
+_MAX_LINK = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,10 @@ def strip(
         learned = _marked_cuts(lines, predictions, config, headlines, marks)
     layers: list[tuple[str, list[_Cut]]] = []
     if config.rules:
-        layers.append(("rules", [cut for line in lines for cut in _rule_cuts(line, lexicon)]))
+        ruled = [cut for line in lines for cut in _rule_cuts(line, lexicon)]
+        if marks is None:
+            ruled += _announced_cuts(lines, ruled, headlines)
+        layers.append(("rules", ruled))
     if config.recurring and recurring:
         whole = {cut.start for cut in learned}
         layers.append(("recurring blocks", _recurring_cuts(lines, recurring, headlines, whole)))
@@ -153,6 +166,36 @@ def _rule_cuts(line: Line, lexicon: Lexicon) -> list[_Cut]:
     return sorted(cuts, key=lambda cut: cut.start)
 
 
+def _announced_cuts(lines: Sequence[Line], ruled: Sequence[_Cut], headlines: Collection[int]) -> list[_Cut]:
+    """Return the links that a heading such as “Read more:” announces; one without a colon needs two below it."""
+    whole = {(cut.start, cut.end): cut for cut in ruled}
+    cuts: list[_Cut] = []
+    below: list[_Cut] = []
+    heading: _Cut | None = None
+    needed = 1
+    for index, line in enumerate(lines):
+        cut = whole.get((line.start, line.end))
+        if cut is not None and cut.role == "related" and _ANNOUNCES.match(line.text):
+            cuts += below if len(below) >= needed else []
+            heading, below, needed = cut, [], 1 if line.text.endswith((":", "：")) else 2
+        elif heading is not None and cut is None and index not in headlines and _link_like(line.text):
+            below.append(_Cut(line.start, line.end, "related", f"below:{heading.reason}"))
+        elif cut is None or cut.role not in ("ad", "related"):
+            cuts += below if len(below) >= needed else []
+            heading, below = None, []
+    return cuts + (below if len(below) >= needed else [])
+
+
+def _link_like(text: str) -> bool:
+    kept = any(known.match(text) for known in (_STATES, _CORRECTION, _QUOTATION))
+    return not kept and len(text) <= _MAX_LINK and len(text.split()) > 2
+
+
+def _signs(lines: Sequence[Line], index: int) -> bool:
+    """Tell whether a line says who said what the line above it quotes."""
+    return index > 0 and bool(_SIGNATURE.match(lines[index].text) and _QUOTES.match(lines[index - 1].text))
+
+
 def _recurring_cuts(
     lines: Sequence[Line], hits: Sequence[RecurringHit], headlines: Collection[int], whole: Collection[int]
 ) -> list[_Cut]:
@@ -166,7 +209,7 @@ def _recurring_cuts(
         if hit.block.kind == "sentence":
             if lines[index].start in whole:
                 continue
-        elif _QUOTATION.match(lines[index].text) or _TURN.match(lines[index].text):
+        elif _QUOTATION.match(lines[index].text) or _TURN.match(lines[index].text) or _signs(lines, index):
             continue
         if not cuts or cuts[-1].end <= hit.start:  # hits come in the order of the text
             cuts.append(_Cut(hit.start, hit.end, hit.block.role, f"recurring:{hit.block.id}"))
@@ -181,7 +224,7 @@ def _learned_cuts(
 ) -> list[_Cut]:
     cuts: list[_Cut] = []
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
-        if index in headlines:
+        if index in headlines or _signs(lines, index):
             continue
         if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue

@@ -273,3 +273,57 @@ def test_roles_of_kept_lines_come_from_the_line_classifier(lexicon: Lexicon) -> 
     predictions = [Prediction("body", 0.9, of, False) for of in scores]
     found = strip(cleaned, lines(cleaned.text), lexicon, Config(), predictions=predictions)
     assert found.roles == ("body", "subhead", "body")
+
+
+def headings() -> Lexicon:
+    """Return two rules that take lines: a heading of links, and an advertisement."""
+    related = Rule(
+        id="more", role="related", scope="line", pattern="^Read more:?$|^Read more: .+", match=("x",), keep=("y",)
+    )
+    ad = Rule(id="ad", role="ad", scope="line", pattern="^Advertisement$", match=("x",), keep=("y",))
+    return Lexicon((Language(language="en", rules=(related, ad)),), {})
+
+
+def test_a_heading_with_a_colon_takes_the_links_that_it_announces() -> None:
+    links = "Why the ferry stopped\nWho owns the quay?\nAdvertisement\nA port sells up"
+    raw = f"{BODY}\nRead more:\n{links}\n{BODY}\nNo link here"
+    found = stripped(raw, headings())
+    assert found.body.text == f"{BODY}\n{BODY}\nNo link here"
+    assert [removal.reason for removal in found.removals] == [
+        *("rule:more", "below:rule:more", "below:rule:more", "rule:ad", "below:rule:more")
+    ]
+    assert {removal.role for removal in found.removals} == {"related", "ad"}
+
+
+def test_a_heading_without_a_colon_takes_no_line_that_stands_alone() -> None:
+    raw = f"{BODY}\nRead more\nThe price of water\n{BODY}"
+    assert stripped(raw, headings()).body.text == f"{BODY}\nThe price of water\n{BODY}"
+    raw = f"{BODY}\nRead more\nThe price of water\nWho owns the quay?\n{BODY}"
+    assert stripped(raw, headings()).body.text == f"{BODY}\n{BODY}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["It rained on Monday.", "“We are done,” she said", "Correction: the date was wrong", "Two words", "Here is why:"],
+)
+def test_a_heading_takes_nothing_that_is_no_link(line: str) -> None:
+    assert stripped(f"{BODY}\nRead more:\n{line}", headings()).body.text == f"{BODY}\n{line}"
+
+
+def test_a_link_that_names_its_story_announces_nothing() -> None:
+    raw = f"{BODY}\nRead more: Why the ferry stopped\nThe price of water\n{BODY}"
+    assert stripped(raw, headings()).body.text == f"{BODY}\nThe price of water\n{BODY}"
+
+
+def test_who_said_what_the_line_above_quotes_is_kept(lexicon: Lexicon) -> None:
+    signature = "Jane Example, Larkfield Post"
+    assert stripped(f"“It rained.”\n{signature}", lexicon, [0.1, 0.99]).body.text == f"“It rained.”\n{signature}"
+    assert stripped(f"{BODY}\n{signature}", lexicon, [0.1, 0.99]).body.text == BODY
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"), [("MAYOR: Not now", True), ("MAYOR: NO", True), ("MAX ROE: A QUAY FOR SALE AGAIN", False)]
+)
+def test_a_turn_of_speech_is_kept_and_a_headline_in_capitals_is_not(lexicon: Lexicon, line: str, kept: bool) -> None:
+    line = line.replace("MAYOR:", "THE MAYOR:")
+    assert stripped(f"{BODY}\n{line}", lexicon, [0.1, 0.99]).body.text == (f"{BODY}\n{line}" if kept else BODY)
