@@ -16,7 +16,7 @@ from pipeline.classifiers.contract import Classifier, Example, Prediction
 from pipeline.errors import ModelError
 from pipeline.records import file_digest
 
-Engine = Literal["linear", "embedding", "transformer"]
+Engine = Literal["linear", "embedding", "ensemble", "transformer"]
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 """The manifest's own digest, as ``sha256sum`` writes and checks it."""
@@ -117,6 +117,10 @@ def load(folder: Path, task: str | None = None) -> Model:
         from pipeline.classifiers import embedding
 
         classifier = embedding.load(folder, manifest.labels)
+    elif manifest.engine == "ensemble":
+        from pipeline.classifiers import ensemble
+
+        classifier = ensemble.load(folder, manifest.labels)
     else:
         from pipeline.classifiers import transformer
 

@@ -12,10 +12,11 @@ import numpy as np
 from pydantic import Field
 
 from pipeline import metrics
-from pipeline.classifiers import embedding, linear, store, transformer
+from pipeline.classifiers import embedding, ensemble, linear, store, transformer
 from pipeline.classifiers.calibration import fit_temperature, predictions
 from pipeline.classifiers.contract import Classifier, Example, Prediction, candidates, gold_indices
 from pipeline.classifiers.embedding import Config as EmbeddingConfig
+from pipeline.classifiers.ensemble import Config as EnsembleConfig
 from pipeline.classifiers.linear import Config as LinearConfig
 from pipeline.classifiers.store import Engine
 from pipeline.classifiers.transformer import Config as TransformerConfig
@@ -36,6 +37,7 @@ class Config(Section):
     below which it abstains."""
     linear: LinearConfig = LinearConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
+    ensemble: EnsembleConfig = EnsembleConfig()
     transformer: TransformerConfig = TransformerConfig()
 
 
@@ -62,12 +64,11 @@ def train(
     if engine == "transformer":
         classifier: Classifier = transformer.fit(train, dev, labels, config.transformer, seed=config.seed)
     else:
-        classifier = _fit_regression(config, engine, [example for example in train if example.label], labels)
+        known = [example for example in train if example.label]
+        classifier = _fit_regression(config, engine, known, dev, labels)
         if partial := [example for example in train if not example.label]:
             completed = _most_probable(classifier, partial)
-            classifier = _fit_regression(
-                config, engine, [example for example in train if example.label] + completed, labels
-            )
+            classifier = _fit_regression(config, engine, known + completed, dev, labels)
     logits = classifier.logits(dev)
     temperature = fit_temperature(logits, gold_indices(dev, labels))
     found = predictions(logits, labels, temperature=temperature, min_score=0.0)
@@ -101,9 +102,14 @@ def abstention(confidence: Sequence[float], correct: Sequence[bool], precision: 
     return math.floor(found * 10_000) / 10_000
 
 
-def _fit_regression(config: Config, engine: Engine, examples: Sequence[Example], labels: Sequence[str]) -> Classifier:
+def _fit_regression(
+    config: Config, engine: Engine, examples: Sequence[Example], dev: Sequence[Example], labels: Sequence[str]
+) -> Classifier:
     if engine == "linear":
         return linear.fit(examples, labels, config.linear, seed=config.seed)
+    if engine == "ensemble":
+        members = (config.linear, config.embedding)
+        return ensemble.fit(examples, dev, labels, config.ensemble, members, seed=config.seed)
     return embedding.fit(examples, labels, config.embedding, seed=config.seed)
 
 

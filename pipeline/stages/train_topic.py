@@ -16,7 +16,7 @@ from pipeline.records import tree_digest
 class Config(training.Config):
     """Settings of the topic classifier."""
 
-    engine: Engine = "embedding"
+    engine: Engine = "ensemble"
 
 
 def run(
