@@ -227,6 +227,8 @@ def report(
     example: Annotated[
         str | None, typer.Option(help=f"Article shown as the worked example; by default {EXAMPLE}, or else the first.")
     ] = None,
+    models: ModelsOption = Path("models"),
+    cards: Annotated[Path | None, typer.Option(help="Folder for a model card of each task, besides.")] = None,
 ) -> None:
     """Write the evaluation report from what the evaluate and annotate stages left."""
     from pipeline import writing
@@ -234,7 +236,9 @@ def report(
 
     writing.require_replaceable(output)
     files.write_report(evaluated, annotated, output, example_id=example, preferred=EXAMPLE)
-    typer.echo(f"report in {output}", err=True)
+    if cards is not None:
+        files.write_cards(evaluated, models, cards)
+    typer.echo(f"report in {output}" + (f", model cards in {cards}" if cards else ""), err=True)
 
 
 @app.command()

@@ -220,3 +220,34 @@ def calibration_error(
     hits = (np.bincount(place, weights=hits) / count)[place]
     parts = zip(np.array_split(scores, bins), np.array_split(hits, bins), strict=True)
     return float(sum(abs(part.mean() - right.mean()) * len(part) for part, right in parts if len(part)) / len(scores))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much one classifier's score exceeds another's on the same cases; without two groups there is no interval."""
+
+    value: float
+    interval: Interval | None
+
+
+def paired_difference(
+    gold: Sequence[str],
+    first: Sequence[str],
+    second: Sequence[str],
+    groups: Sequence[str],
+    *,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Difference:
+    """Return the macro-F1 of ``first`` minus that of ``second``, by a bootstrap that resamples whole groups.
+
+    Each resample draws the same groups for both: what is hard for both does not widen the interval.
+    """
+    labels = sorted({*gold, *first, *second})
+    own, other = (_confusions(gold, predicted, labels, groups) for predicted in (first, second))
+    value = float(_macro_f1(own.sum(axis=0)) - _macro_f1(other.sum(axis=0)))
+    if len(own) < 2:
+        return Difference(value, None)
+    draws = np.random.default_rng(seed).multinomial(len(own), np.full(len(own), 1 / len(own)), size=resamples)
+    mine, theirs = (_macro_f1(np.tensordot(draws.astype(np.float64), counts, axes=1)) for counts in (own, other))
+    return Difference(value, _interval(mine - theirs))

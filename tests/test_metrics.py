@@ -209,3 +209,62 @@ def test_average_precision_is_that_of_scikit_learn_with_an_interval_around_it() 
     assert interval.low < value < interval.high
     assert 0.02 < width(interval) < 0.3
     assert metrics.average_precision([0.1], [False], ["a"]) is None
+
+
+triples = st.lists(st.tuples(*[st.sampled_from(LABELS)] * 3, st.sampled_from("vwxyz")), min_size=1, max_size=40)
+
+
+@given(triples)
+def test_a_classifier_does_not_differ_from_itself(cases: Sequence[tuple[str, str, str, str]]) -> None:
+    gold, guess, _, groups = map(list, zip(*cases, strict=True))
+    found = metrics.paired_difference(gold, guess, guess, groups, resamples=50)
+    assert found.value == 0
+    assert found.interval == (Interval(0, 0) if len(set(groups)) > 1 else None)
+
+
+@given(triples)
+def test_the_difference_turns_round_with_the_two_classifiers(cases: Sequence[tuple[str, str, str, str]]) -> None:
+    gold, first, second, groups = map(list, zip(*cases, strict=True))
+    found = metrics.paired_difference(gold, first, second, groups, resamples=50)
+    turned = metrics.paired_difference(gold, second, first, groups, resamples=50)
+    assert turned.value == -found.value
+    if found.interval is not None:
+        assert turned.interval is not None
+        assert (turned.interval.low, turned.interval.high) == pytest.approx(
+            (-found.interval.high, -found.interval.low), abs=1e-12
+        )
+
+
+@given(triples)
+def test_the_difference_is_that_of_the_two_macro_f1s(cases: Sequence[tuple[str, str, str, str]]) -> None:
+    gold, first, second, groups = map(list, zip(*cases, strict=True))
+    scores = [f1_score(gold, guess, average="macro", zero_division=0) for guess in (first, second)]
+    found = metrics.paired_difference(gold, first, second, groups, resamples=2)
+    assert found.value == pytest.approx(scores[0] - scores[1])
+
+
+def test_an_obviously_better_classifier_has_an_interval_above_zero() -> None:
+    gold, poor = noisy(200, accuracy=0.3, seed=5)
+    groups = [str(number // 4) for number in range(200)]
+    found = metrics.paired_difference(gold, gold, poor, groups)
+    assert found.interval is not None
+    assert 0 < found.interval.low < found.value < found.interval.high
+
+
+def test_what_is_hard_for_both_does_not_widen_the_interval_of_their_difference() -> None:
+    gold, guess = noisy(200, accuracy=0.6, seed=6)
+    better = [*gold[:20], *guess[20:]]
+    groups = list(map(str, range(200)))
+    alone = width(metrics.classification(gold, guess, LABELS[:3], groups=groups).macro_f1_interval)
+    assert width(metrics.paired_difference(gold, better, guess, groups).interval) < alone / 2
+
+
+def test_a_difference_within_one_article_is_no_more_certain_for_its_many_cases() -> None:
+    gold, guess = noisy(200, accuracy=0.6, seed=7)
+    better = [*gold[:50], *guess[50:]]  # all that it gets better stands in one article
+    apart = metrics.paired_difference(gold, better, guess, list(map(str, range(200)))).interval
+    together = metrics.paired_difference(gold, better, guess, [str(number // 50) for number in range(200)]).interval
+    assert apart is not None
+    assert together is not None
+    assert apart.low > 0
+    assert together.low <= 0

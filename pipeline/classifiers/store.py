@@ -20,6 +20,8 @@ Engine = Literal["linear", "embedding", "ensemble", "transformer"]
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 """The manifest's own digest, as ``sha256sum`` writes and checks it."""
+CARD = "README.md"
+"""The one file that a user may add to a model folder: its model card, which no digest covers."""
 _RESTORE = "restore it with 'dvc checkout' or train again with 'make repro', or copy the folder anew"
 _VERSIONED = ("scikit-learn", "skops", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
@@ -134,6 +136,22 @@ def verify(folder: Path) -> tuple[Manifest, str]:
     Raises:
         ModelError: as for ``load``.
     """
+    manifest, digest = read_manifest(folder)
+    for name in manifest.files:
+        verified(folder, manifest, name)
+    known = {*manifest.files, MANIFEST, SEAL, CARD}
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        if file.relative_to(folder).as_posix() not in known:
+            raise ModelError(f"{file} is no file of this model; remove it, or {_RESTORE}")
+    return manifest, digest
+
+
+def read_manifest(folder: Path) -> tuple[Manifest, str]:
+    """Return the manifest of a model folder and its digest; of the other files it says nothing.
+
+    Raises:
+        ModelError: the manifest or its seal is missing or altered, or it is of another version.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError(
@@ -147,17 +165,22 @@ def verify(folder: Path) -> tuple[Manifest, str]:
     if (sealed := seal.read_text(encoding="utf-8", errors="replace").partition(" ")[0]) != digest:
         raise ModelError(f"{path} was altered: sha256 {digest}, not {sealed[:64]}; {_RESTORE}")
     try:
-        manifest = TypeAdapter(Manifest).validate_json(content)
+        return TypeAdapter(Manifest).validate_json(content), digest
     except ValidationError as error:
         raise ModelError(
             f"{path} is no manifest of this version: {error.errors()[0]['msg']}; train again with 'make repro'"
         ) from None
-    for name, expected in manifest.files.items():
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder / name} is missing; {_RESTORE}")
-        if (found := file_digest(folder / name)) != expected:
-            raise ModelError(f"{folder / name} was altered: sha256 {found}, not {expected}; {_RESTORE}")
-    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file not in (path, seal)):
-        if file.relative_to(folder).as_posix() not in manifest.files:
-            raise ModelError(f"{file} is no file of this model; remove it, or {_RESTORE}")
-    return manifest, digest
+
+
+def verified(folder: Path, manifest: Manifest, name: str) -> Path:
+    """Return the path of one file of a model folder, after checking it against the manifest.
+
+    Raises:
+        ModelError: the file is missing or altered.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; {_RESTORE}")
+    if (found := file_digest(path)) != manifest.files[name]:
+        raise ModelError(f"{path} was altered: sha256 {found}, not {manifest.files[name]}; {_RESTORE}")
+    return path

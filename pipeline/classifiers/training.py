@@ -12,9 +12,11 @@ import numpy as np
 from pydantic import Field
 
 from pipeline import metrics
+from pipeline.classifiers import dev as dev_cases
 from pipeline.classifiers import embedding, ensemble, linear, store, transformer
 from pipeline.classifiers.calibration import fit_temperature, predictions
 from pipeline.classifiers.contract import Classifier, Example, Prediction, candidates, gold_indices
+from pipeline.classifiers.dev import DevCase
 from pipeline.classifiers.embedding import Config as EmbeddingConfig
 from pipeline.classifiers.ensemble import Config as EnsembleConfig
 from pipeline.classifiers.linear import Config as LinearConfig
@@ -43,13 +45,14 @@ class Config(Section):
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted classifier with its calibration and its dev scores."""
+    """A fitted classifier with its calibration, its dev scores, and the answers behind them."""
 
     engine: Engine
     classifier: Classifier
     temperature: float
     min_score: float
     scores: dict[str, float]
+    dev: tuple[DevCase, ...]
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         """Return calibrated predictions, as the saved model will give them."""
@@ -90,6 +93,7 @@ def train(
             "dev_coverage": sum(answered) / max(len(answered), 1),
             "min_score": min_score,
         },
+        tuple(dev_cases.cases(dev, found)),
     )
 
 
@@ -155,7 +159,7 @@ def save(
     data: Mapping[str, str],
     assets: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a trained engine as a model folder."""
+    """Write a trained engine as a model folder, with its answers on dev."""
     store.save(
         folder,
         trained.classifier,
@@ -166,5 +170,5 @@ def save(
         config=config.model_dump(mode="json"),
         data=data,
         metrics=trained.scores,
-        assets=assets,
+        assets={**(assets or {}), dev_cases.FILE: dev_cases.to_jsonl(trained.dev)},
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.article import Annotation
-from pipeline.errors import ConfigError
+from pipeline.classifiers import store
+from pipeline.errors import ConfigError, OutputError
 from pipeline.evaluation import Evaluation
 from pipeline.records import read_jsonl
+from pipeline.report.card import TASKS, model_card
 from pipeline.report.markdown import evaluation_report
 
 _NAMED = 5  # known articles named where one is unknown
@@ -21,11 +23,10 @@ def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: 
     Raises:
         ConfigError: a folder lacks what its stage should have left, or no annotation has the ``example_id``.
     """
-    scores, annotations = evaluated / "evaluation.json", annotated / "annotations.jsonl"
-    for path in (scores, annotations):
-        if not path.is_file():
-            raise ConfigError(f"no {path}; run 'make repro' first")
-    evaluation = next(read_jsonl(scores, Evaluation))
+    annotations = annotated / "annotations.jsonl"
+    if not annotations.is_file():
+        raise ConfigError(f"no {annotations}; run 'make repro' first")
+    evaluation = _evaluation(evaluated)
     found = list(read_jsonl(annotations, Annotation))
     if not found:
         raise ConfigError(f"{annotations} holds no annotation; run 'make repro' first")
@@ -39,3 +40,28 @@ def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: 
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")
+
+
+def write_cards(evaluated: Path, models: Path, output: Path) -> None:
+    """Write the card of each model in a folder, from the evaluation that was made of these models.
+
+    Raises:
+        ConfigError: the evaluation is missing.
+        ModelError: a model folder is missing, or its manifest was altered.
+        OutputError: the cards cannot be written.
+    """
+    evaluation = _evaluation(evaluated)
+    cards = {task: model_card(*store.read_manifest(models / task), evaluation) for task in TASKS}
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for task, card in cards.items():
+            (output / f"{task}.md").write_text(card, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write model cards to {output}: {error.strerror}; choose another place") from None
+
+
+def _evaluation(evaluated: Path) -> Evaluation:
+    path = evaluated / "evaluation.json"
+    if not path.is_file():
+        raise ConfigError(f"no {path}; run 'make repro' first")
+    return next(read_jsonl(path, Evaluation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,11 @@ from pipeline.boilerplate.fragments import read_folder as read_fragments
 from pipeline.boilerplate.recurring import ASSET, Miner
 from pipeline.boilerplate.recurring import Config as RecurringConfig
 from pipeline.boilerplate.strip import Config as StripConfig
+from pipeline.classifiers import dev as dev_cases
 from pipeline.classifiers import linear, store
 from pipeline.classifiers.calibration import fit_temperature, predictions
 from pipeline.classifiers.contract import Example, gold_indices
+from pipeline.classifiers.dev import DevCase
 from pipeline.classifiers.linear import Config as LinearConfig
 from pipeline.classifiers.linear import LinearClassifier
 from pipeline.cleaning import lines
@@ -86,7 +89,11 @@ def run(
             "fragments": tree_digest(fragments),
         },
         metrics={"dev_accuracy": scores.accuracy, "dev_macro_f1": scores.macro_f1},
-        assets={f"lexicon/{name}": content for name, content in words.files.items()} | {ASSET: blocks.to_json()},
+        assets={
+            **{f"lexicon/{name}": content for name, content in words.files.items()},
+            ASSET: blocks.to_json(),
+            dev_cases.FILE: dev_cases.to_jsonl(_dev_cases(dev, guessed)),
+        },
     )
     return {
         "train_lines": len(train),
@@ -94,6 +101,17 @@ def run(
         "dev_accuracy": scores.accuracy,
         "dev_macro_f1": scores.macro_f1,
     }
+
+
+def _dev_cases(dev: Sequence[Example], guessed: Sequence[str]) -> list[DevCase]:
+    """Return the record of each dev line; a line that its outlet repeats is told apart by article and number."""
+    numbers: Counter[str] = Counter()
+    found: list[DevCase] = []
+    for example, label in zip(dev, guessed, strict=True):
+        key = dev_cases.key(example.text, example.group, numbers[example.group])
+        numbers[example.group] += 1
+        found.append(DevCase(key, example.group, example.label or "", label))
+    return found
 
 
 def _scores(classifier: LinearClassifier, temperature: float, examples: Sequence[Example]) -> list[Mapping[str, float]]:

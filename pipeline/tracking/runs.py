@@ -21,8 +21,9 @@ from mlflow.types import ColSpec, Schema
 import pipeline
 from pipeline.classifiers.store import MANIFEST
 from pipeline.classifiers.store import verify as verify_model
+from pipeline.errors import NewsfactsError
 from pipeline.records import file_digest, tree_digest
-from pipeline.tracking import store
+from pipeline.tracking import registry, store
 
 _LOG = logging.getLogger("newsfacts")
 _MAX_PARAM = 500  # characters that MLflow stores of one parameter
@@ -99,18 +100,19 @@ def _log(run: StageRun) -> None:
     )
     for path in run.outputs.values():
         if (path / MANIFEST).is_file() and path.parent.name == "models":
-            _log_model(identity, path)
+            _register(path, _log_model(identity, path))
     client.set_terminated(identity)
 
 
-def _log_model(identity: str, folder: Path) -> None:
+def _log_model(identity: str, folder: Path) -> str:
+    """Log a model folder as a pyfunc and return its address."""
     task = verify_model(folder)[0].task
     inputs, outputs, example = _SIGNATURES[task]
     package = Path(pipeline.__file__).parent
     with mlflow.start_run(run_id=identity, log_system_metrics=False), warnings.catch_warnings():
         # Hints on predict would replace the signature that we give; MLflow asks for them all the same.
         warnings.filterwarnings("ignore", message=".*[Aa]dd type hints.*")
-        mlflow.pyfunc.log_model(
+        logged = mlflow.pyfunc.log_model(
             name=task,
             python_model=str(package / "tracking" / "served_model.py"),
             artifacts={"model": str(folder)},
@@ -119,6 +121,16 @@ def _log_model(identity: str, folder: Path) -> None:
             input_example=pd.DataFrame([example]),
             pip_requirements=_requirements(),
         )
+    return str(logged.model_uri)
+
+
+def _register(folder: Path, logged_model: str) -> None:
+    """Register a logged model; a registry that fails, or that the server lacks, costs a warning alone."""
+    try:
+        registry.register(folder, logged_model)
+    except (*store.FAULTS, NewsfactsError) as error:
+        reason = str(error).partition("\n")[0]
+        _LOG.warning("the model in %s is logged as %s, but not fully registered: %s", folder, logged_model, reason)
 
 
 def _requirements() -> list[str]:

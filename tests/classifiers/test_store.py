@@ -121,6 +121,15 @@ def test_a_file_that_the_manifest_does_not_know_is_named(folder: Path, name: str
         store.load(folder)
 
 
+def test_a_model_card_may_be_added_and_nothing_else_changes(folder: Path) -> None:
+    before = store.load(folder)
+    (folder / "README.md").write_text("# A topic model", encoding="utf-8")
+    assert store.load(folder).digest == before.digest
+    (folder / "lexicon" / "README.md").write_text("# Not at its place", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"lexicon/README\.md is no file of this model"):
+        store.load(folder)
+
+
 def test_a_missing_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model in .*nowhere .*make repro"):
         store.load(tmp_path / "nowhere")

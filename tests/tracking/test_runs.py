@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,59 +89,6 @@ def test_the_runs_command_tells_a_logged_stage_from_a_skipped_one(project: Path)
     assert "no run" in lines["annotate"]
     assert "split" not in lines
     assert "mlflow ui" in found.out
-
-
-LOAD = """
-import json, sys
-import mlflow, pandas as pd
-model = mlflow.pyfunc.load_model(sys.argv[1])
-import pipeline
-found = model.predict(pd.DataFrame(json.loads(sys.argv[2])))
-print("answer", json.dumps({"code": pipeline.__file__, "rows": found.to_dict("records")}))
-"""
-
-
-def test_a_logged_model_answers_from_an_empty_folder_as_the_command_does(
-    project: Path, made_store: Store, light_models: Path
-) -> None:
-    import mlflow
-
-    from pipeline.tracking import runs
-
-    shutil.copytree(light_models, project / "models")
-    runs.log(stage_run("train_stance", {"model": Path("models/stance")}))
-    identity = runs.find("train_stance", {"model": Path("models/stance")})
-    assert identity is not None
-    client = mlflow.MlflowClient()
-    (logged,) = client.search_logged_models([client.get_run(identity).info.experiment_id])
-    assert logged.name == "stance"
-    folder = made_store.folder / "mlruns" / "artifacts"
-    names = [path for path in digests(folder) if path.startswith(f"models/{logged.model_id}/")]
-    assert any(name.endswith("linear.skops") for name in names)
-    assert not [name for name in names if name.endswith((".pkl", ".joblib", ".pickle"))]
-
-    records = [
-        {"text": "The mayor praised the port and its crew.", "target": "the port", "start": 18, "end": 26},
-        {"text": "The port is a disgrace, she said.", "target": "The port", "start": 0, "end": 8},
-    ]
-    (project / "in.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8")
-    assert newsfacts("predict", "stance", "in.jsonl", "--output", "out.jsonl", "--models", "models").code == 0
-    expected = [json.loads(line) for line in Path("out.jsonl").read_text(encoding="utf-8").splitlines()]
-    (project / "empty").mkdir()
-    shutil.rmtree(project / "models")
-    found = subprocess.run(
-        [sys.executable, "-c", LOAD, logged.artifact_location, json.dumps(records)],
-        cwd=project / "empty",
-        env={**os.environ, "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
-    answer = json.loads(next(line for line in found.stdout.splitlines() if line.startswith("answer"))[len("answer") :])
-    assert str(made_store.folder) in answer["code"]
-    assert [one["label"] for one in answer["rows"]] == [one["label"] for one in expected]
-    assert [one["score"] for one in answer["rows"]] == pytest.approx([one["score"] for one in expected], abs=1e-4)
 
 
 def test_a_server_that_does_not_answer_is_named_before_any_work(
