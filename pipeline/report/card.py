@@ -12,13 +12,20 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from pipeline.classifiers.store import Manifest
+from pipeline.classifiers.store import Engine, Manifest
 from pipeline.evaluation import SMALL, Evaluation, Scores, StripEvaluation, TaskEvaluation
-from pipeline.metrics import Interval, LabelScores
-from pipeline.report.cells import MISSING, cell, number, table
+from pipeline.metrics import LabelScores
+from pipeline.report.cells import MISSING, cell, number, scored, table
 
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 _LICENCES = {"sentence-transformers/all-MiniLM-L6-v2": "Apache-2.0"}
+_ENGINES: dict[Engine, tuple[Engine, ...]] = {
+    "linear": ("linear",),
+    "embedding": ("embedding",),
+    "ensemble": ("ensemble", "linear", "embedding"),
+    "transformer": ("transformer",),
+}
+"""Whose settings had a part in each engine."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -113,19 +120,26 @@ def model_card(manifest: Manifest, digest: str, evaluation: Evaluation) -> str:
 
 def _encoder(manifest: Manifest) -> str | None:
     """Return the name of the pretrained encoder that the model started from; a folder's is not its own to tell."""
-    if manifest.engine == "linear":
+    own = _encoder_settings(manifest)
+    if own is None:
         return None
-    name = str(manifest.config[manifest.engine]["encoder"]["name"])
+    name = str(own["name"])
     return name if _HUB_NAME.fullmatch(name) else "a local folder"
+
+
+def _encoder_settings(manifest: Manifest) -> dict[str, Any] | None:
+    found = next((name for name in _ENGINES[manifest.engine] if "encoder" in manifest.config.get(name, {})), None)
+    return None if found is None else manifest.config[found]["encoder"]
 
 
 def _settings(manifest: Manifest) -> dict[str, Any]:
     """Return the settings that had a part in this model: those of other engines had none."""
-    others = {"linear", "embedding", "transformer", "compared"} - {manifest.engine}
+    others = {*_ENGINES, "compared"} - set(_ENGINES[manifest.engine])
     kept = {key: value for key, value in manifest.config.items() if key not in others}
-    if manifest.engine != "linear":
-        kept[manifest.engine] = {key: value for key, value in kept[manifest.engine].items() if key != "encoder"}
-    return kept
+    return {
+        key: {name: item for name, item in value.items() if name != "encoder"} if isinstance(value, dict) else value
+        for key, value in kept.items()
+    }
 
 
 def _facts(manifest: Manifest, digest: str, encoder: str | None) -> list[tuple[str, str]]:
@@ -136,7 +150,7 @@ def _facts(manifest: Manifest, digest: str, encoder: str | None) -> list[tuple[s
     ]
     if encoder is not None:
         facts.append(("Base encoder", f"{cell(encoder)} (licence: {_LICENCES.get(encoder, 'see its own card')})"))
-        if sha256 := manifest.config[manifest.engine]["encoder"]["sha256"]:
+        if sha256 := (_encoder_settings(manifest) or {})["sha256"]:
             facts.append(("Base encoder’s weights", f"sha256 `{sha256}`"))
     dev = {key: value for key, value in manifest.metrics.items() if key.startswith("dev_")}
     return [
@@ -188,7 +202,7 @@ def _scores(own: Sequence[TaskEvaluation], strip: StripEvaluation | None) -> str
             f"{cell(found.task)}, {cell(found.unit)}",
             _cases(found.model),
             _macro_f1(found.model),
-            _with(found.model.classification.accuracy, found.model.classification.accuracy_interval),
+            scored(found.model.classification.accuracy, found.model.classification.accuracy_interval),
             "; ".join(f"{cell(other.name)} {_macro_f1(other)}" for other in found.compared) or MISSING,
         )
         for found in own
@@ -197,7 +211,7 @@ def _scores(own: Sequence[TaskEvaluation], strip: StripEvaluation | None) -> str
     if strip is not None:
         blocks.append(
             f"Removal, with rules and recurring blocks, on {strip.lines} lines: precision {number(strip.precision)}, "
-            f"recall {number(strip.recall)}, F1 {_with(strip.f1, strip.f1_interval)}; "
+            f"recall {number(strip.recall)}, F1 {scored(strip.f1, strip.f1_interval)}; "
             f"{100 * strip.body_lost:.2f} % of the body's characters were lost."
         )
     return "\n\n".join(blocks)
@@ -209,7 +223,7 @@ def _labels(found: TaskEvaluation) -> str:
 
 
 def _label(scores: LabelScores) -> list[str]:
-    figures = [number(scores.precision), number(scores.recall), _with(scores.f1, scores.f1_interval)]
+    figures = [number(scores.precision), number(scores.recall), scored(scores.f1, scores.f1_interval)]
     return [cell(scores.label), *figures, str(scores.support)]
 
 
@@ -228,8 +242,8 @@ def _calibration(manifest: Manifest, own: Sequence[TaskEvaluation]) -> str:
     rows = [
         (
             cell(found.task),
-            _with(found.model.uncalibrated_error, found.model.uncalibrated_interval),
-            _with(found.model.calibration_error, found.model.calibration_interval),
+            scored(found.model.uncalibrated_error, found.model.uncalibrated_interval),
+            scored(found.model.calibration_error, found.model.calibration_interval),
             number(found.model.coverage),
             number(found.model.covered_accuracy),
         )
@@ -257,9 +271,4 @@ def _cases(scores: Scores) -> str:
 
 
 def _macro_f1(scores: Scores) -> str:
-    return _with(scores.classification.macro_f1, scores.classification.macro_f1_interval)
-
-
-def _with(value: float | None, interval: Interval | None) -> str:
-    shown = number(value)
-    return f"{shown} ({number(interval.low)}–{number(interval.high)})" if interval else shown
+    return scored(scores.classification.macro_f1, scores.classification.macro_f1_interval)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from pipeline.metrics import Interval
+
 MISSING = "–"
 _MAX_QUOTE = 200  # characters of an article quoted in a cell
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
@@ -31,6 +33,12 @@ def quote(text: str) -> str:
 def number(value: float | None) -> str:
     """Return a score to 3 decimals, or a dash where there is none."""
     return MISSING if value is None else f"{value:.3f}"
+
+
+def scored(value: float | None, interval: Interval | None) -> str:
+    """Return a score with its interval in parentheses, if it has one."""
+    shown = number(value)
+    return f"{shown} ({number(interval.low)}–{number(interval.high)})" if interval else shown
 
 
 def table(header: Sequence[str], alignments: str, rows: Iterable[Sequence[str]]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pipeline.article import Annotation
 from pipeline.evaluation import SMALL, Evaluation, Scores, StripEvaluation, TaskEvaluation
-from pipeline.metrics import Classification, CoveragePoint, Interval, LabelScores
-from pipeline.report.cells import MISSING, cell, number, table
+from pipeline.metrics import Classification, CoveragePoint, LabelScores
+from pipeline.report.cells import MISSING, cell, number, scored, table
 from pipeline.report.worked_example import worked_example
 
 MAJORITY = "majority"
@@ -98,7 +98,7 @@ def _boilerplate(strip: StripEvaluation) -> list[str]:
         _cases(strip.lines),
         number(strip.precision),
         number(strip.recall),
-        _scored(strip.f1, strip.f1_interval),
+        scored(strip.f1, strip.f1_interval),
         f"{100 * strip.body_lost:.2f} %",
         str(strip.warnings),
     ]
@@ -123,15 +123,15 @@ def _task(task: TaskEvaluation) -> list[str]:
 def _sentence(task: TaskEvaluation) -> str:
     model, found = task.model, task.model.classification
     sentence = f"Engine {cell(model.name)} on {_cases(found.cases)} {cell(task.unit)}: accuracy "
-    sentence += _scored(found.accuracy, found.accuracy_interval)
+    sentence += scored(found.accuracy, found.accuracy_interval)
     if model.coverage is not None and model.covered_accuracy is not None:
         sentence += f"; where it does not abstain ({number(model.coverage)}), {number(model.covered_accuracy)}"
     sentence += "."
     if model.ranking is not None:
-        ranking = _scored(model.ranking.average_precision, model.ranking.interval)
+        ranking = scored(model.ranking.average_precision, model.ranking.interval)
         sentence += f" Average precision of ranking by the probability of {cell(model.ranking.label)}: {ranking}"
         others = [
-            f"{cell(other.name)} {_scored(other.ranking.average_precision, other.ranking.interval)}"
+            f"{cell(other.name)} {scored(other.ranking.average_precision, other.ranking.interval)}"
             for other in task.compared
             if other.ranking is not None
         ]
@@ -144,10 +144,10 @@ def _sentence(task: TaskEvaluation) -> str:
 def _calibration(model: Scores) -> str:
     if model.calibration_error is None:
         return MISSING
-    after = _scored(model.calibration_error, model.calibration_interval)
+    after = scored(model.calibration_error, model.calibration_interval)
     if model.uncalibrated_error is None:
         return after
-    return f"{_scored(model.uncalibrated_error, model.uncalibrated_interval)} → {after}"
+    return f"{scored(model.uncalibrated_error, model.uncalibrated_interval)} → {after}"
 
 
 def _coverage(curve: Sequence[CoveragePoint]) -> str:
@@ -173,7 +173,7 @@ def _label_row(scores: LabelScores, guessed: int) -> list[str]:
         cell(scores.label),
         number(scores.precision if guessed else None),
         number(scores.recall if scores.support else None),
-        _scored(scores.f1, scores.f1_interval) if occurs else MISSING,
+        scored(scores.f1, scores.f1_interval) if occurs else MISSING,
         str(scores.support),
     ]
 
@@ -221,8 +221,4 @@ def _cases(count: int) -> str:
 
 
 def _macro_f1(scores: Scores) -> str:
-    return _scored(scores.classification.macro_f1, scores.classification.macro_f1_interval)
-
-
-def _scored(value: float, interval: Interval | None) -> str:
-    return f"{number(value)} ({number(interval.low)}–{number(interval.high)})" if interval else number(value)
+    return scored(scores.classification.macro_f1, scores.classification.macro_f1_interval)
