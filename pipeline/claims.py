@@ -12,16 +12,21 @@ RANKED = "checkworthy"
 """The label by whose probability sentences are ranked: what to check first."""
 
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_MIN_WORDS = 3
-_MIN_LETTERS = 12  # where words are not set apart by blanks
+_WORD = re.compile(r"(?:[^\W\d_]|[\u0900-\u0dff]){2,}")  # Indic vowel signs are no letters to re
+_UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")  # scripts that do not set words apart
+_ENDED = re.compile(r"[.!?…。！？।؟][\"”’'»)\]]*$")
+_FEW_WORDS = 4  # below which a stretch of text must at least end like a sentence
 
 
 def is_statement(sentence: str) -> bool:
-    """Tell whether a sentence can claim anything: a clock time, a signature or the lead-in of a quotation cannot."""
-    words = _WORD.findall(sentence)
-    long_enough = len(words) >= _MIN_WORDS or (len(words) == 1 and len(words[0]) >= _MIN_LETTERS)
-    return long_enough and not sentence.rstrip().endswith(":")
+    """Tell whether a sentence can claim anything: a clock time, a name or the lead-in of a quotation cannot."""
+    text = sentence.rstrip()
+    words = len(_WORD.findall(text))
+    if text.endswith(":"):
+        return False
+    if len(_UNSPACED.findall(text)) >= _FEW_WORDS:
+        return True
+    return words >= _FEW_WORDS or (words > 1 and bool(_ENDED.search(text)) and not text.isupper())
 
 
 def example(sentence: str, *, label: str | None = None, group: str = "") -> Example:

@@ -1,1 +1,1 @@
-"""One classifier contract, three engines: linear, embedding and transformer."""
+"""One classifier contract, four engines: linear, embedding, the ensemble of these two, and transformer."""
