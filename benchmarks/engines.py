@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.engines`` prints a row for each task and engine: macro-F1 with its interval, seconds of
 training, milliseconds an example takes (median of three runs over dev), and the size of the model folder. The corpus
-must have been stripped before (``make repro``). Seconds are this machine's, and noisy: compare them by their ratio.
+must have been stripped before (``make repro``). Dev also stopped the transformer early, which favours it a little.
+Seconds are this machine's, and noisy: compare them by their ratio.
 """
 
 from __future__ import annotations

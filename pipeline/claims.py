@@ -15,6 +15,8 @@ RANKED = "checkworthy"
 _WORD = re.compile(r"(?:[^\W\d_]|[\u0900-\u0dff]){2,}")  # Indic vowel signs are no letters to re
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")  # scripts that do not set words apart
 _ENDED = re.compile(r"[.!?…。！？।؟][\"”’'»)\]]*$")
+_QUOTE = re.compile('["“”„«»]')
+_LEAD_IN_WORDS = 8
 _FEW_WORDS = 4  # below which a stretch of text must at least end like a sentence
 
 
@@ -22,7 +24,7 @@ def is_statement(sentence: str) -> bool:
     """Tell whether a sentence can claim anything: a clock time, a name or the lead-in of a quotation cannot."""
     text = sentence.rstrip()
     words = len(_WORD.findall(text))
-    if text.endswith(":"):
+    if text.endswith(":") and words <= _LEAD_IN_WORDS and not _QUOTE.search(text):
         return False
     if len(_UNSPACED.findall(text)) >= _FEW_WORDS:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from pipeline import metrics
 from pipeline.classifiers.calibration import uncalibrated
@@ -104,31 +105,53 @@ def score(
         temperature: with which the predictions were calibrated, to report the error before.
         ranked: label whose probability should rank the examples.
     """
+    before = None if temperature is None else merged(examples, uncalibrated(predictions, temperature), labels)[1]
+    known = tuple(labels)
     gold, found, labels = merged(examples, predictions, labels)
     groups = [example.group or str(number) for number, example in enumerate(examples)]
     guessed = [prediction.label for prediction in found]
     confidence = [prediction.score for prediction in found]
     correct = [label == guess for label, guess in zip(gold, guessed, strict=True)]
-    covered = [hit for hit, prediction in zip(correct, found, strict=True) if not prediction.abstained]
-    raw = None if temperature is None else uncalibrated(found, temperature)
-    ranking = None
-    if ranked is not None and (
-        precision := metrics.average_precision(
-            [prediction.scores[ranked] for prediction in found], [label == ranked for label in gold], groups, seed=seed
-        )
-    ):
-        ranking = Ranking(ranked, *precision)
+    # A threshold of single labels says nothing about labels that were merged.
+    covered = [hit for hit, one in zip(correct, found, strict=True) if not one.abstained] if labels == known else None
     return Scores(
         name=name,
         classification=metrics.classification(gold, guessed, labels, groups=groups, seed=seed),
         calibration_error=metrics.calibration_error(confidence, correct),
         calibration_interval=metrics.calibration_interval(confidence, correct, groups, seed=seed),
-        coverage=len(covered) / len(correct) if correct else None,
+        coverage=len(covered) / len(correct) if covered is not None and correct else None,
         covered_accuracy=sum(covered) / len(covered) if covered else None,
-        uncalibrated_error=None if raw is None else metrics.calibration_error(raw, correct),
-        uncalibrated_interval=None if raw is None else metrics.calibration_interval(raw, correct, groups, seed=seed),
-        ranking=ranking,
+        ranking=_ranking(ranked, gold, found, groups, seed) if ranked in labels else None,
+        **_uncalibrated(before, gold, groups, seed),
     )
+
+
+class _Uncalibrated(TypedDict, total=False):
+    uncalibrated_error: float
+    uncalibrated_interval: Interval | None
+
+
+def _uncalibrated(
+    found: Sequence[Prediction] | None, gold: Sequence[str], groups: Sequence[str], seed: int
+) -> _Uncalibrated:
+    if found is None:
+        return {}
+    confidence = [prediction.score for prediction in found]
+    correct = [prediction.label == label for prediction, label in zip(found, gold, strict=True)]
+    return {
+        "uncalibrated_error": metrics.calibration_error(confidence, correct),
+        "uncalibrated_interval": metrics.calibration_interval(confidence, correct, groups, seed=seed),
+    }
+
+
+def _ranking(
+    label: str | None, gold: Sequence[str], found: Sequence[Prediction], groups: Sequence[str], seed: int
+) -> Ranking | None:
+    if label is None:
+        return None
+    scores = [prediction.scores[label] for prediction in found]
+    precision = metrics.average_precision(scores, [own == label for own in gold], groups, seed=seed)
+    return Ranking(label, *precision) if precision else None
 
 
 def merged(

@@ -7,11 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from pipeline.targets import NOT_A_NAME, TITLE, Target
+from pipeline.targets import NOT_A_NAME, Target
 
 _PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
 _ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
-_TITLES = re.compile(rf"^{TITLE} ")
+_TITLES = re.compile(r"^(?:Mr|Mrs|Ms|Dr|Prof|President|Sen|Rep|Gov|Sir|Lord|Minister|Judge|Justice)\.? (?!Department)")
 
 
 def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int = 2) -> tuple[Target, ...]:

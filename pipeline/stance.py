@@ -129,14 +129,17 @@ def fit_aggregation(articles: Sequence[tuple[Sequence[Prediction], str]]) -> Agg
     return Aggregation(model.coef_[order], model.intercept_[order])
 
 
-def out_of_fold(articles: Sequence[tuple[Sequence[Prediction], str]], *, folds: int = 5) -> list[Prediction]:
-    """Return each article's stance by an aggregation that was fitted without it."""
+def out_of_fold(
+    pairs: Sequence[tuple[Sequence[Prediction], str]], articles: Sequence[str], *, folds: int = 5
+) -> list[Prediction]:
+    """Return the stance of each pair by an aggregation that was fitted without any pair of its article."""
+    numbers = {article: number for number, article in enumerate(dict.fromkeys(articles))}
+    fold_of = [numbers[article] % folds for article in articles]
     found: dict[int, Prediction] = {}
     for fold in range(folds):
-        fitted = fit_aggregation([pair for number, pair in enumerate(articles) if number % folds != fold])
-        for number in range(fold, len(articles), folds):
-            found[number] = fitted.predict(articles[number][0])
-    return [found[number] for number in range(len(articles))]
+        fitted = fit_aggregation([pair for pair, own in zip(pairs, fold_of, strict=True) if own != fold])
+        found |= {row: fitted.predict(pairs[row][0]) for row, own in enumerate(fold_of) if own == fold}
+    return [found[row] for row in range(len(pairs))]
 
 
 def stance_of(target: str, prediction: Prediction, mentions: int) -> Stance:

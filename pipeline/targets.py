@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError
 
 ASSET = "targets.yaml"
 TITLE = (
-    r"(?:(?:Mr|Mrs|Ms|Dr|Prof|Sen|Rep|Gov|Gen|Lt|Col|Capt|Rev|Hon)\b\.?|President|Vice President|Prime Minister"
+    r"(?:(?:Mr|Mrs|Ms|Dr|Prof|Sen|Rep|Gov|Gen|Lt|Col|Capt|Rev|Hon)\b\.?|Presidents?|Vice President|Prime Minister"
     r"|Minister|Chancellor|Senator|Representative|Congressman|Congresswoman|Governor|Mayor|Secretary|Speaker|Justice|Judge"
     r"|General|Ambassador|Commissioner|Chairman|Chairwoman|Chair|Director|Sir|Dame|Lord|Lady|King|Queen|Prince|Princess|Pope"
     r"|Candidate|Republican|Democrat|Conservative|Labour|Coach|Captain|Professor|Doctor|Former|Then)"
@@ -29,20 +29,24 @@ NOT_A_NAME = re.compile(
     r"|Though|Despite"
 )
 """Words that are capitalised for other reasons than that they name somebody."""
-_OPENER = re.compile(
-    r"\w+ing|Neither|Either|Whether|Nor|Or|So|Is|Are|Was|Were|Am|Be|Do|Does|Did|Has|Have|Had|Will|Would|Can|Could|Should"
-    r"|Might|Must|Let|Only|Just|Like|Unlike|Until|Unless|Once|Perhaps|Maybe|Meanwhile|Instead|Where|Whose|Which|Against"
-    r"|About|Above|Across|Along|Around|Behind|Beside|Besides|Beyond|Inside|Outside|Through|Toward|Towards|Upon|Given|Near"
-    r"|Than|Thus|Via|Yesterday|Tonight|Tomorrow|Indeed|Recently|Every|Few|Such|Same|Until|Ever|Never|Often|Again"
-)
-"""Words that begin sentences, and stand before a name there without belonging to it."""
-_GIVEN_NAME = re.compile(r"([A-Z][\w’'-]*\.?) $")
+_WORD_BEFORE = re.compile(r"([^\W\d_][\w’'-]*\.?) $")
 _TITLED = re.compile(rf"{TITLE} $")
-_NEXT_NAME = re.compile(r" [A-Z]")
-_INITIAL = re.compile(r"(?<= )[A-Z]\. $")
+_WORD_AFTER = re.compile(r" (\w+)")
+_INITIAL = re.compile(r"(?<= )[^\W\d_]\. $")
+_FAR = 80  # characters before a last word within which its given name stands
 _TITLE_CASE = 0.7  # share of capitalised words from which a sentence is taken for a headline in title case
 _FEW = 5  # words that are too few to tell
-_NOT_SHORT = frozenset({"House", "State"})  # last words that, alone, name something else than the target
+# Last words that, alone, are common nouns or name something else: “the House”, “court papers”, “Union workers”.
+_NOT_SHORT = re.compile(
+    r"Academy|Accord|Act|Agency|Agreement|Airlines?|Airport|Alliance|Army|Assembly|Association|Authority|Bank|Bay|Bill"
+    r"|Board|Bridge|Bureau|Cent(?:er|re)|Church|City|Club|College|Commission|Committee|Company|Conference|Congress"
+    r"|Convention|Corp|Corporation|Council|Court|Cup|Deal|Department|Embassy|Energy|Exchange|Federation|Festival|Force|Forces"
+    r"|Foundation|Front|Fund|Games|Government|Group|Guard|Holdings|Hospital|House|Industries|Initiative|Institute|Islands?"
+    r"|Journal|Kingdom|Korea|Law|League|Mission|Motors|Movement|Museum|Nations|Navy|Network|News|Office|Organi[sz]ation|Pact"
+    r"|Parliament|Partners|Partnership|Party|Plan|Police|Port|Post|Power|Press|Programme|Program|Project|Protocol|Rail|Railways?"
+    r"|Republic|Reserve|River|School|Senate|Series|Services?|Society|State|States|Street|Strip|Summit|Systems|Tariff|Tax"
+    r"|Technologies|Times|Treaty|Tribunal|Tribune|Trust|Union|United|University|Valley|Water|Wire|World|Zealand"
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,10 @@ class Target:
 
     @cached_property
     def short(self) -> str | None:
-        """The last word of a name of several capitalised words: a surname, or “the Bank” of a bank."""
+        """The last word of a name of several capitalised words, where it may be a surname."""
         words = self.name.split()
         alone = len(words) > 1 and all(word[0].isupper() for word in words) and words[-1].isalpha()
-        return words[-1] if alone and len(words[-1]) > 2 and words[-1] not in _NOT_SHORT else None
+        return words[-1] if alone and len(words[-1]) > 2 and not _NOT_SHORT.fullmatch(words[-1]) else None
 
     def refers_back(self, text: str) -> bool:
         """Tell whether a mention says nothing by itself: “the alliance”, or a last word that is no alias."""
@@ -113,21 +117,23 @@ def mentions(sentences: Sequence[str], targets: Sequence[Target]) -> list[Mentio
     """Return the first mention of each target in each sentence that names it, the sentences in an article's order.
 
     What only refers back ("the alliance", a surname that is no alias) counts once the target has been named. A
-    surname within another name does not count, nor one alone where the article names somebody else of that name in
-    full more often.
+    surname within another name does not count, as far as sentences tell it from a word that is capitalised for its
+    place; nor does one alone where the article names somebody else of that name in full more often.
     """
     return [mention for target in targets for mention in _mentions(sentences, target)]
 
 
 def _mentions(sentences: Sequence[str], target: Target) -> Iterator[Mention]:
     matches = [(number, match) for number, text in enumerate(sentences) for match in target.pattern.finditer(text)]
-    bearers = [_bearer(sentences[number], match, target) for number, match in matches]
+    bearers = _bearers(sentences, matches, target)
     # A surname alone is that of whom the article names in full more often.
     others = bearers.count("other") > bearers.count("target")
     named = False
     last = -1
     for (number, match), bearer in zip(matches, bearers, strict=True):
-        if bearer == "other" or (bearer == "unsaid" and others) or (not named and target.refers_back(match.group())):
+        if bearer in ("other", "elsewhere") or (bearer == "unsaid" and others):
+            continue
+        if not named and target.refers_back(match.group()):
             continue
         named = True
         if number != last:
@@ -135,23 +141,46 @@ def _mentions(sentences: Sequence[str], target: Target) -> Iterator[Mention]:
             yield Mention(target.name, number, *match.span())
 
 
-def _bearer(sentence: str, match: re.Match[str], target: Target) -> Literal["target", "other", "unsaid"]:
-    """Tell whom a match names: “Ada Weir” the target, “Eric Weir” or “Weir Hall” others, “Weir” does not say."""
-    if target.short is None or not match.group().endswith(target.short):
-        return "target"
-    if _in_title_case(sentence):
-        return "unsaid" if match.group() == target.short else "target"
-    if _NEXT_NAME.match(sentence, match.end()):
-        return "other"
-    if match.group() != target.short:
-        return "target"
-    before = _INITIAL.sub("", sentence[: match.start()])
-    given = _GIVEN_NAME.search(before)
-    if given is None or _TITLED.search(before) or NOT_A_NAME.fullmatch(given[1]):
-        return "unsaid"
-    if not any(letter.isalnum() for letter in before[: given.start()]) and _OPENER.fullmatch(given[1]):
-        return "unsaid"
-    return "target" if given[1] == target.name.split()[0] else "other"
+Bearer = Literal["target", "other", "elsewhere", "unsaid"]
+
+
+def _bearers(sentences: Sequence[str], matches: Sequence[tuple[int, re.Match[str]]], target: Target) -> list[Bearer]:
+    """Tell whom each match names: “Ada Weir” the target, “Eric Weir” another; “Weir Hall” is neither, “Weir” unsaid."""
+    if target.short is None:
+        return ["target"] * len(matches)
+    headlines = {number: _in_title_case(sentences[number]) for number, _ in matches}
+    found: list[Bearer] = []
+    given_names: list[str | None] = []
+    for number, match in matches:
+        sentence, text = sentences[number], match.group()
+        given_names.append(None)
+        if not text.endswith(target.short):
+            found.append("target")
+        elif not headlines[number] and _is_name(_WORD_AFTER.match(sentence, match.end())):
+            found.append("elsewhere")
+        elif text != target.short:
+            found.append("target")
+        else:
+            before = _INITIAL.sub("", sentence[max(0, match.start() - _FAR) : match.start()])
+            given = None if _TITLED.search(before) else _WORD_BEFORE.search(before)
+            if given is None or not _is_name(given):
+                found.append("unsaid")
+            elif given[1] == target.name.split()[0]:
+                found.append("target")
+            else:
+                # At the beginning of a sentence, or in a headline, any word is capitalised.
+                sure = not headlines[number] and any(letter.isalnum() for letter in before[: given.start()])
+                found.append("other" if sure else "unsaid")
+                given_names[-1] = given[1]
+    known = {given for given, bearer in zip(given_names, found, strict=True) if bearer == "other"}
+    return [
+        "elsewhere" if bearer == "unsaid" and given in known else bearer
+        for given, bearer in zip(given_names, found, strict=True)
+    ]
+
+
+def _is_name(match: re.Match[str] | None) -> bool:
+    return match is not None and match[1][0].isupper() and match[1] != "I" and not NOT_A_NAME.fullmatch(match[1])
 
 
 def _in_title_case(sentence: str) -> bool:

@@ -52,7 +52,27 @@ def test_the_probability_before_calibration_is_found_again(logits: list[float], 
     row = np.array([logits], dtype=np.float32)
     scaled = predictions(row, LABELS, temperature=temperature, min_score=0)
     plain = predictions(row, LABELS, temperature=1.0, min_score=0)
-    assert uncalibrated(scaled, temperature) == pytest.approx([plain[0].score], rel=1e-3)
+    (found,) = uncalibrated(scaled, temperature)
+    assert found.scores == pytest.approx(plain[0].scores, rel=1e-3, abs=1e-6)
+    assert (found.label, found.score) == (plain[0].label, found.scores[found.label])
+
+
+def test_the_error_before_calibration_is_of_the_single_labels_before_they_are_merged() -> None:
+    """At temperature 2, 0.45 against 0.35 and 0.20 was 0.55 against 0.45 for the others together."""
+    given = [answer(0.45, 0.35, 0.20)] * 4
+    examples = [Example("a", label="checkworthy")] * 2 + [Example("b", among=NOT)] * 2
+    found = evaluation.score("model", examples, given, LABELS, seed=1, temperature=2.0)
+    before = 0.45**2 / (0.45**2 + 0.35**2 + 0.20**2)
+    assert found.calibration_error == pytest.approx(abs(0.55 - 0.5))
+    assert found.uncalibrated_error == pytest.approx(abs(before - 0.5))
+    assert found.coverage is None
+
+
+def test_a_label_that_was_merged_ranks_nothing() -> None:
+    examples = [Example("a", among=("checkworthy", "factual")), Example("b", label="none")]
+    found = evaluation.score("model", examples, [answer(0.5, 0.3, 0.2)] * 2, LABELS, seed=1, ranked="checkworthy")
+    assert found.ranking is None
+    assert found.classification.cases == 2
 
 
 def test_a_curve_of_few_points_still_ends_with_everything_answered() -> None:

@@ -74,34 +74,55 @@ def test_what_refers_back_counts_once_the_target_was_named() -> None:
     assert named(Target("White House"), "The White House spoke.", "The House voted.") == [(0, "White House")]
 
 
+WEIR = Target("Ada Weir", ("Weir", "President Weir"))
+
+
 @pytest.mark.parametrize(
-    "other", ["Eric Weir left.", "They met Eric Weir.", "Weir Hall burned.", "Ada Weir Jr. came.", "“Eric Weir” won."]
+    "other",
+    ["They met Eric Weir.", "Weir Hall burned.", "Ada Weir Jr. came.", "We saw “Eric Weir” win.", "So did Élie Weir."],
 )
 def test_a_surname_within_another_name_is_no_mention(other: str) -> None:
-    assert named(Target("Ada Weir", ("Weir",)), other) == []
+    assert named(WEIR, other) == []
 
 
 def test_a_surname_alone_goes_to_whom_the_article_names_in_full_more_often() -> None:
-    weir = Target("Ada Weir", ("Weir", "President Weir"))
-    sentences = ("Weir came.", "Eric Weir left.", "Weir wept.", "Ada J. Weir stayed.", "Then Weir spoke.")
-    assert [number for number, _ in named(weir, *sentences)] == [0, 2, 3, 4]
-    assert [number for number, _ in named(weir, "Eric Weir left.", "Weir spoke.", "Eric Weir sang.")] == []
-    assert [number for number, _ in named(weir, "Eric Weir left.", "President Weir stayed.", "Weir spoke.")] == [1, 2]
+    sentences = ("Weir came.", "They met Eric Weir.", "Weir wept.", "Ada J. Weir stayed.", "Then Weir spoke.")
+    assert [number for number, _ in named(WEIR, *sentences)] == [0, 2, 3, 4]
+    assert named(WEIR, "They met Eric Weir.", "Weir spoke.", "Eric Weir sang.") == []
+    assert [number for number, _ in named(WEIR, "He is Eric Weir.", "President Weir stayed.", "Weir spoke.")] == [1, 2]
 
 
 @pytest.mark.parametrize(
     "sentence",
     [
-        "Mr. Weir came.",
-        "Sen. Weir came.",
-        "When Weir came, they left.",
-        "Neither Weir nor I came.",
-        "Did Weir come?",
+        "Mr. Weir came.", "Sen. Weir came.", "Presidents Weir and Xi met.", "When Weir came, they left.",
+        "Neither Weir nor I came.", "Stop Weir now.", "They told Weir I would go.", "Impeach Weir",
         "Why Voters Still Trust Weir Now",
     ],
-)
-def test_a_title_or_a_headlines_capitals_make_no_other_name(sentence: str) -> None:
-    assert len(named(Target("Ada Weir", ("Weir",)), sentence)) == 1
+)  # fmt: skip
+def test_a_title_or_a_word_capitalised_for_its_place_makes_no_other_name(sentence: str) -> None:
+    assert len(named(WEIR, sentence)) == 1
+
+
+def test_a_building_of_the_name_does_not_cost_the_other_mentions() -> None:
+    sentences = ("Weir won.", "Weir Tower burned.", "Weir left.", "Weir Monday spoke.")
+    assert [number for number, _ in named(WEIR, *sentences)] == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Supreme Court", "Court documents show it."), ("United States", "States must act."),
+        ("European Union", "Union workers walked out."), ("World Bank", "Bank holidays are short."),
+    ],
+)  # fmt: skip
+def test_the_last_word_of_an_organisation_is_not_its_name(name: str, sentence: str) -> None:
+    assert named(Target(name), f"The {name} met.", sentence) == [(0, name)]
+
+
+def test_long_sentences_take_time_in_proportion() -> None:
+    sentence = "Weir, " * 4000
+    assert named(WEIR, sentence) == [(0, "Weir")]
 
 
 texts = st.lists(st.text("abN. ’-", max_size=30), max_size=3)

@@ -282,6 +282,7 @@ _LEAD_IN = re.compile(r"^(\W*\w[^:|»›→—]{1,40}?(?: ?[:|»›→—]))\s*(
 _WORD = re.compile(r"[^\W\d_]+")
 _MIN_OFTEN_WORDS = 6
 _SURELY_BODY = 0.1  # probability of not being body below which no number of repetitions outweighs it
+_MAX_HEADLINE = 200  # characters of a lead-in and its headline
 _MIN_LITERAL_WORDS = 3  # that a template with a masked name must keep, to say more than "by ◦"
 
 
@@ -291,9 +292,11 @@ def _units(lines: Sequence[Line]) -> Iterator[_Unit]:
         zone: Zone = "top" if index < 3 and index <= from_end else "bottom" if from_end < 3 else "middle"
         for template in _templates(line.text):
             yield _Unit("line", template, index, line.start, line.end, line.text, zone)
-        if lead := _LEAD_IN.match(line.text):
-            yield _Unit("lead-in", _masked(lead.group(1)), index, line.start, line.end, line.text, zone)
         spans = list(split(line.text, start=line.start)) if len(line.text) > 60 else []
+        # What follows a lead-in goes with it, so it must be a headline, not a paragraph glued to one.
+        headline = len(spans) < 2 and len(line.text) <= _MAX_HEADLINE
+        if headline and (lead := _LEAD_IN.match(line.text)):
+            yield _Unit("lead-in", _masked(lead.group(1)), index, line.start, line.end, line.text, zone)
         if len(spans) > 1:
             for start, end in dict.fromkeys((spans[0], spans[-1])):
                 text = line.text[start - line.start : end - line.start]

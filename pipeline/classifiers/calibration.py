@@ -33,10 +33,15 @@ def probabilities(logits: Logits, temperature: float) -> NDArray[np.float64]:
     return scaled
 
 
-def uncalibrated(found: Sequence[Prediction], temperature: float) -> list[float]:
-    """Return the probability that each prediction's label had before scaling, given the scaled probabilities."""
-    raw = [np.array(list(prediction.scores.values())).clip(min=1e-300) ** temperature for prediction in found]
-    return [float(row.max() / row.sum()) for row in raw]
+def uncalibrated(found: Sequence[Prediction], temperature: float) -> list[Prediction]:
+    """Return predictions with the probabilities that they had before scaling by a temperature."""
+    raw: list[Prediction] = []
+    for prediction in found:
+        powers = {label: max(score, 1e-300) ** temperature for label, score in prediction.scores.items()}
+        total = sum(powers.values())
+        scores = {label: power / total for label, power in powers.items()}
+        raw.append(Prediction(prediction.label, scores[prediction.label], scores, prediction.abstained))
+    return raw
 
 
 def predictions(logits: Logits, labels: Sequence[str], *, temperature: float, min_score: float) -> list[Prediction]:

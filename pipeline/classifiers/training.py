@@ -23,7 +23,9 @@ from pipeline.classifiers.linear import Config as LinearConfig
 from pipeline.classifiers.store import Engine
 from pipeline.classifiers.transformer import Config as TransformerConfig
 from pipeline.config import Section
+from pipeline.errors import DataError
 
+_ALWAYS = 1.0001  # a threshold that no probability reaches
 _LOG = logging.getLogger("newsfacts")
 
 
@@ -68,6 +70,8 @@ def train(
         classifier: Classifier = transformer.fit(train, dev, labels, config.transformer, seed=config.seed)
     else:
         known = [example for example in train if example.label]
+        if len({example.label for example in known}) < 2:
+            raise DataError(f"the {engine} engine needs examples of two labels at least; add some, or take transformer")
         classifier = _fit_regression(config, engine, known, dev, labels)
         if partial := [example for example in train if not example.label]:
             completed = _most_probable(classifier, partial)
@@ -101,8 +105,13 @@ def abstention(confidence: Sequence[float], correct: Sequence[bool], precision: 
     """Return the score below which answers are withheld, so that those given reach ``precision`` on dev."""
     found = metrics.threshold(confidence, correct, precision)
     if found is None:
-        _LOG.warning("%s: no score gives a precision of %.2f on dev, so it always abstains", what, precision)
-        return 1.0
+        _LOG.warning(
+            "%s: no score gives a precision of %.2f on the %d dev cases: it always abstains",
+            what,
+            precision,
+            len(correct),
+        )
+        return _ALWAYS
     return math.floor(found * 10_000) / 10_000
 
 

@@ -52,8 +52,6 @@ class Config(Section):
     """Leave the token vectors, half of the weights, as pretrained: words that training lacks keep their meaning."""
     max_tokens: int = 128
     """Tokens of one window; a longer text is read in several windows, never cut."""
-    train_on_first_window: bool = False
-    """Train (never predict) on each text's opening only: several times faster on long texts, and somewhat worse."""
     epochs: int = 4
     batch_size: int = 32
     learning_rate: float = 2e-4
@@ -189,10 +187,7 @@ def fit(
     focused = any(example.focus for example in train)
     network = _Network(encoder, len(labels), focused=focused, dropout=config.dropout, smoothing=config.label_smoothing)
     weights = _label_weights(train, labels) if config.class_weight else np.ones(len(labels))
-    datasets = [
-        _dataset(part, labels, weights, tokenizer, config.max_tokens, first_only=config.train_on_first_window)
-        for part in (train, dev)
-    ]
+    datasets = [_dataset(part, labels, weights, tokenizer, config.max_tokens) for part in (train, dev)]
     with tempfile.TemporaryDirectory() as checkpoints:
         steps = config.epochs * -(-len(datasets[0]) // config.batch_size)
         arguments = TrainingArguments(
@@ -277,16 +272,10 @@ def _dataset(
     weights: np.ndarray[Any, np.dtype[np.float64]],
     tokenizer: PreTrainedTokenizerBase,
     max_tokens: int,
-    *,
-    first_only: bool,
 ) -> Dataset:
     gold = candidates(examples, labels)
     weights = gold @ weights / gold.sum(axis=1)
     found = windows(examples, tokenizer, max_tokens)
-    if first_only:
-        found = [
-            window for number, window in enumerate(found) if number == 0 or found[number - 1].example != window.example
-        ]
     share = 1 / np.bincount([window.example for window in found], minlength=len(examples)).clip(min=1)
     return Dataset.from_list(
         [

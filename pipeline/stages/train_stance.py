@@ -48,7 +48,7 @@ def run(
     pairs = [pair for article in articles for pair in stance.mentions(article)]
     grouped = stance.by_target([key for key, _ in pairs], chosen.predict([example for _, example in pairs]))
     whole = _articles(articles, grouped)
-    answers = stance.out_of_fold(whole)
+    answers = stance.out_of_fold(whole, [key[0] for key in _keys(articles, grouped)])
     correct = [answer.label == label for answer, (_, label) in zip(answers, whole, strict=True)]
     min_score = training.abstention(
         [answer.score for answer in answers], correct, config.target_article_precision, "stance of articles"
@@ -60,9 +60,10 @@ def run(
 
 
 def _articles(articles: Sequence[LabelledArticle], grouped: stance.Grouped) -> list[tuple[Sequence[Prediction], str]]:
-    return [
-        (grouped[article.id, target.name], target.label)
-        for article in articles
-        for target in article.targets
-        if (article.id, target.name) in grouped
-    ]
+    labels = {(article.id, target.name): target.label for article in articles for target in article.targets}
+    return [(grouped[key], labels[key]) for key in _keys(articles, grouped)]
+
+
+def _keys(articles: Sequence[LabelledArticle], grouped: stance.Grouped) -> list[tuple[str, str]]:
+    keys = [(article.id, target.name) for article in articles for target in article.targets]
+    return [key for key in keys if key in grouped]

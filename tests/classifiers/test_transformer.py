@@ -201,14 +201,6 @@ def test_training_twice_gives_the_same_weights(tiny_encoders: dict[str, Path], t
     assert contents[0] == contents[1]
 
 
-def test_training_on_the_first_window_still_predicts_on_all(tiny_encoders: dict[str, Path]) -> None:
-    long = [Example(f"{example.text} {'the ' * 60}", label=example.label) for example in sentences(20, 1)]
-    settings = config(tiny_encoders["bert"], epochs=1, train_on_first_window=True)
-    found = transformer.fit(long, long[:4], LABELS, settings, seed=5)
-    one, other = found.logits([Example("the " * 60 + "praised " * 9), Example("the " * 60 + "blamed " * 9)])
-    assert np.abs(one - other).max() > 1e-4
-
-
 def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
     from pipeline.errors import ModelError
 
