@@ -3,8 +3,8 @@
 ``python -m benchmarks.public`` trains stance and claims as ``make repro CONFIG=configs/public.yaml`` does, once for
 each seed, and scores each model once on NewsMTSC's test sets and on CheckThat!'s dev-test set. Beside the claims stands
 a plain fine-tune: the same encoder under transformers' own classification head, two epochs in batches of 32 of at most
-128 tokens, in bf16 where the CPU has it, all else as the Trainer has it by default, on CheckThat!'s two labels alone. The seeds must have been stripped before (``make repro``); the public files come as
-the configuration says.
+128 tokens, in bf16 where the CPU has it, all else as the Trainer has it by default, on CheckThat!'s two labels alone.
+The seeds must have been stripped before (``make repro``); the public files come as the configuration says.
 """
 
 from __future__ import annotations
