@@ -25,8 +25,9 @@ _COVERAGE = (
 _NOTES = f"""\
 Macro-F1 averages the F1 of the labels that occur, as gold label or as prediction. In parentheses: a 95 % interval
 from a bootstrap that resamples whole articles. ECE: expected calibration error, 0 is best; before → after temperature
-scaling (of an ensemble: of the whole, its members are scaled before). Coverage: the share of cases on which the model does not abstain. The majority baseline always answers the
-most frequent training label. Fewer than {SMALL} cases say little; they are marked “{_FEW}”."""
+scaling (of an ensemble: of the whole; its members are scaled before). Coverage: the share of cases on which the model
+does not abstain. The majority baseline always answers the most frequent training label. Fewer than {SMALL} cases say
+little; they are marked “{_FEW}”."""
 
 
 def evaluation_report(
