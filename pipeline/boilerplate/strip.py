@@ -79,9 +79,17 @@ _SIGNATURE = re.compile(
     r", (?:The |the )?[A-Z][\w.’'&-]+(?: [\w.’'&-]+){0,4}$"
 )
 _QUOTES = re.compile(r"[\"“„«]|.*[\"”»]\.?$", re.DOTALL)
-# A heading that names no story itself announces those below it, as far as they are no sentences.
-_ANNOUNCES = re.compile(r".*[:：]$|\S+(?: \S+){0,2}$")
-_STATES = re.compile(r".*[.…:;।。][\"”’»)\]]*$")
+# A heading that names no story itself announces those below it, as far as they are no sentences: those end with a mark,
+# before closing quotes and brackets, a footnote or a source.
+_CLOSES = r"[\"”’»›)\]」』）】》〉]*(?: ?(?:\[\w{1,4}\]|\(\w[\w .-]{0,20}\))|[*†‡\u00b9\u00b2\u00b3\u2070-\u2079])*$"
+_STATES = re.compile(r".*[.!?…:;。！？：；｡।॥؟؛۔።։။។]" + _CLOSES)
+_ASKS = re.compile(r"[^.!?…。！？؟۔।]*[?？؟][\"”’»)\]」』）]*$")
+_BULLET = re.compile(r"[*•‣▪◦·●■–—-] *\w")
+_SPEAKS = re.compile(r"([^:：]{1,40})[:：] *(.*)")
+_MAX_SUBHEAD = 8  # words: one such line below a heading may as well head what follows
+_MAX_HEADING = 3  # words
+_DENSE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")  # Chinese characters: two make a word, about
+_UNSPACED = re.compile(r"[\u0e01-\u0e2e\u0e80-\u0eae\u1000-\u102a\u1780-\u17b3\u3041-\u30ff]")  # four, about
 _MAX_LINK = 200  # characters
 
 
@@ -170,25 +178,57 @@ def _announced_cuts(lines: Sequence[Line], ruled: Sequence[_Cut], headlines: Col
     """Return the links that a heading such as “Read more:” announces; one without a colon needs two below it."""
     whole = {(cut.start, cut.end): cut for cut in ruled}
     cuts: list[_Cut] = []
-    below: list[_Cut] = []
+    below: list[Line] = []
     heading: _Cut | None = None
     needed = 1
     for index, line in enumerate(lines):
         cut = whole.get((line.start, line.end))
-        if cut is not None and cut.role == "related" and _ANNOUNCES.match(line.text):
-            cuts += below if len(below) >= needed else []
+        if cut is not None and cut.role == "related" and _announces(line.text):
+            cuts += _links(heading, below, needed)
             heading, below, needed = cut, [], 1 if line.text.endswith((":", "：")) else 2
         elif heading is not None and cut is None and index not in headlines and _link_like(line.text):
-            below.append(_Cut(line.start, line.end, "related", f"below:{heading.reason}"))
+            below.append(line)
         elif cut is None or cut.role not in ("ad", "related"):
-            cuts += below if len(below) >= needed else []
+            cuts += _links(heading, below, needed)
             heading, below = None, []
-    return cuts + (below if len(below) >= needed else [])
+    return cuts + _links(heading, below, needed)
+
+
+def _links(heading: _Cut | None, below: Sequence[Line], needed: int) -> list[_Cut]:
+    """Return the link-like lines below a heading, but for those that may head what follows."""
+    last = len(below)
+    while last > 0 and _ASKS.match(below[last - 1].text):
+        last -= 1
+    if heading is None or last < needed or (last == 1 and _words(below[0].text) <= _MAX_SUBHEAD):
+        return []
+    return [_Cut(line.start, line.end, "related", f"below:{heading.reason}") for line in below[:last]]
+
+
+def _announces(text: str) -> bool:
+    return text.endswith((":", "：")) or _words(text) <= _MAX_HEADING
 
 
 def _link_like(text: str) -> bool:
-    kept = any(known.match(text) for known in (_STATES, _CORRECTION, _QUOTATION))
-    return not kept and len(text) <= _MAX_LINK and len(text.split()) > 2
+    if len(text) > _MAX_LINK or _words(text) <= 2:
+        return False
+    states = _STATES.match(text) and not _ASKS.match(text)
+    return not (states or _speaks(text) or any(known.match(text) for known in (_CORRECTION, _QUOTATION, _BULLET)))
+
+
+def _speaks(text: str) -> bool:
+    """Tell whether a line is a turn of speech: who speaks in capitals, and no headline after it."""
+    found = _SPEAKS.match(text)
+    if found is None or not found[1].isupper():
+        return False
+    long = [word for word in re.findall(r"[^\W\d_]+", found[2]) if len(word) >= 5]
+    return len(long) < 2 or any(word[0].islower() for word in long)
+
+
+def _words(text: str) -> float:
+    """Return the number of words, estimated by characters where a script sets no blanks between them."""
+    dense, unspaced = len(_DENSE.findall(text)), len(_UNSPACED.findall(text))
+    spaced = len(_UNSPACED.sub(" ", _DENSE.sub(" ", text)).split()) if dense or unspaced else len(text.split())
+    return spaced + dense / 2 + unspaced / 4
 
 
 def _signs(lines: Sequence[Line], index: int) -> bool:

@@ -298,16 +298,58 @@ def test_a_heading_with_a_colon_takes_the_links_that_it_announces() -> None:
 def test_a_heading_without_a_colon_takes_no_line_that_stands_alone() -> None:
     raw = f"{BODY}\nRead more\nThe price of water\n{BODY}"
     assert stripped(raw, headings()).body.text == f"{BODY}\nThe price of water\n{BODY}"
-    raw = f"{BODY}\nRead more\nThe price of water\nWho owns the quay?\n{BODY}"
+    raw = f"{BODY}\nRead more\nWho owns the quay?\nThe price of water\n{BODY}"
     assert stripped(raw, headings()).body.text == f"{BODY}\n{BODY}"
 
 
 @pytest.mark.parametrize(
     "line",
-    ["It rained on Monday.", "“We are done,” she said", "Correction: the date was wrong", "Two words", "Here is why:"],
+    [
+        *("It rained on Monday.", "“We are done,” she said", "Correction: the date was wrong", "Two words"),
+        *("Here is why:", "What the court decided", "Who pays for all of this?", "Who pays? And for how long?"),
+        *("- The mayor resigned on Monday", "• The mayor resigned on Monday and nobody at all came to the quay"),
+        *("MAYOR: I will not resign", "МЭР: Я не уйду в отставку", "Q: Why did the mayor resign"),
+        *("The mayor resigned after the vote on Monday.[1]", "The mayor resigned on Monday. (AP)", "He “left.” [12]"),
+        "میئر نے پیر کے روز اپنے عہدے سے استعفیٰ دے دیا اور شہر چھوڑ دیا۔",
+        "Мэр города вчера наконец подал в отставку и уехал из города!",
+        *("市长星期一宣布辞职并且离开了这座城市。", "市长说：“我们绝不会离开这座城市！”", "市议会推迟表决"),
+    ],
 )
-def test_a_heading_takes_nothing_that_is_no_link(line: str) -> None:
-    assert stripped(f"{BODY}\nRead more:\n{line}", headings()).body.text == f"{BODY}\n{line}"
+@pytest.mark.parametrize("after", ["", f"\n{BODY}"])
+def test_a_heading_takes_nothing_that_is_no_link(line: str, after: str) -> None:
+    assert stripped(f"{BODY}\nRead more:\n{line}{after}", headings()).body.text == f"{BODY}\n{line}{after}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["TOP TEN: Celebrity Attacks on the Quay", "Вот почему городской паром снова не пришёл вовремя", "Why it sank"],
+)
+def test_several_links_go_whatever_their_length(line: str) -> None:
+    assert stripped(f"{BODY}\nRead more\n{line}\n{line}\n{BODY}", headings()).body.text == f"{BODY}\n{BODY}"
+
+
+def test_a_long_line_that_stands_alone_is_a_link() -> None:
+    line = "Why the ferry to the old harbour stopped for a third day"
+    assert stripped(f"{BODY}\nRead more:\n{line}\n{BODY}", headings()).body.text == f"{BODY}\n{BODY}"
+
+
+def test_a_question_is_a_link_where_another_link_follows_it() -> None:
+    raw = f"{BODY}\nRead more:\nWho owns the quay?\nThe price of water\nWho pays for it?\n{BODY}"
+    assert stripped(raw, headings()).body.text == f"{BODY}\nWho pays for it?\n{BODY}"
+
+
+def test_words_of_scripts_without_blanks_are_counted_by_characters() -> None:
+    links = "市议会再次推迟对港口大桥的表决\nスト三日目、港の渡し船はまだ動かない"
+    assert stripped(f"{BODY}\nRead more:\n{links}\n{BODY}", headings()).body.text == f"{BODY}\n{BODY}"
+
+
+@pytest.mark.parametrize(("heading", "announces"), [("延伸阅读", True), ("延伸阅读 港口大桥今天重新开放", False)])
+def test_a_heading_without_blanks_announces_links_only_if_it_is_short(heading: str, announces: bool) -> None:
+    rule = Rule(id="zh", role="related", scope="line", pattern="^延伸阅读", match=("x",), keep=("y",))
+    words = Lexicon((Language(language="zh", rules=(rule,)),), {})
+    links = "市议会再次推迟对港口大桥的表决\n渡轮连续第三天停航令居民不满"
+    expected = f"{BODY}\n{BODY}" if announces else f"{BODY}\n{links}\n{BODY}"
+    assert stripped(f"{BODY}\n{heading}\n{links}\n{BODY}", words).body.text == expected
 
 
 def test_a_link_that_names_its_story_announces_nothing() -> None:
