@@ -198,12 +198,12 @@ def test_a_heading_of_few_words_is_spared_however_often_it_recurs() -> None:
     assert mined(series(lambda number: "What happens in court next", count=20), scores=promo).blocks != ()
 
 
-def test_lead_ins_and_sentences_of_body_are_spared_however_often_they_recur() -> None:
+def test_sentences_of_body_are_spared_however_often_they_recur() -> None:
     def refrain(number: int) -> str:
         return f"The court has told the town: {story(number)[0]}. {story(number)[1].capitalize()}. {KICKER}."
 
     kinds = {block.kind for block in mined(series(refrain, count=20), scores=promo).blocks}
-    assert kinds == {"lead-in", "sentence"}
+    assert kinds == {"sentence"}
     assert mined(series(refrain, count=20), scores=body).blocks == ()
 
 
@@ -243,6 +243,15 @@ def test_a_lead_in_is_taken_with_whatever_headline_follows(opening: str) -> None
     assert taken(blocks, article("next", [*story("next"), line])) == [("lead-in", line)]
     assert taken(blocks, article("bare", [*story("bare"), opening])) == []
     assert taken(blocks, article("body", [*story("body"), f"They {opening} mayor opens the new bridge"])) == []
+
+
+def test_a_paragraph_glued_to_a_lead_in_is_left() -> None:
+    blocks = mined(series(lambda number: f"Read: {' '.join(story(number, 1)[0].split()[:6])}"))
+    headline = "Read: mayor opens the new bridge"
+    assert taken(blocks, article("next", [*story("next"), headline])) == [("lead-in", headline)]
+    glued = f"{headline} By noon the queue had reached the mill. Nobody left before three."
+    assert taken(blocks, article("glued", [*story("glued"), glued])) == []
+    assert taken(blocks, article("long", [*story("long"), f"{headline} {'and waits ' * 20}"])) == []
 
 
 def test_a_lead_in_with_always_the_same_headline_is_a_line() -> None:
@@ -374,9 +383,13 @@ def many() -> Recurring:
     """Return blocks of every kind, with characters beyond ASCII."""
 
     def end(number: int) -> str:
-        return f"Weiterlesen »{NAMES[number]}« über {story(number)[0]}. Größer – {PROMO}."
+        return f"{NAMES[number].capitalize()} {story(number)[0]}. Größer – {PROMO}."
 
-    blocks = mined([*series(end, count=6, first=0), *series(lambda number: PROMO, first=10)])
+    def link(number: int) -> str:
+        return f"Weiterlesen »{' '.join(story(number)[0].split()[:6])}«"
+
+    written = (*series(end, count=6, first=0), *series(lambda number: PROMO, first=10), *series(link, first=20))
+    blocks = mined(written)
     assert {block.kind for block in blocks.blocks} == {"line", "lead-in", "sentence"}
     return blocks
 
@@ -534,7 +547,10 @@ def test_every_block_survives_a_file_and_is_found_where_it_was_mined(tmp_path: P
 STORIES = (
     *series(lambda number: f"{PROMO}, {number} a day"),
     *series(lambda number: f"{story(number)[0].capitalize()}. {KICKER}.", first=10),
-    *(placed(number, "top", f"See also: {story(number)[1]}", day=number) for number in range(20, 26)),
+    *(
+        placed(number, "top", f"See also: {' '.join(story(number)[1].split()[:8])}", day=number)
+        for number in range(20, 26)
+    ),
 )
 
 
