@@ -11,6 +11,7 @@ from pipeline.classifiers.contract import Example, Prediction
 from pipeline.records import to_json
 
 FILE = "dev.jsonl"
+_SENTENCE = 400  # characters; what is longer is a whole article, which cleaning may change by a blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,20 @@ def key(*parts: object) -> str:
 
 
 def cases(examples: Sequence[Example], predictions: Sequence[Prediction]) -> list[DevCase]:
-    """Return the record of each labelled example; text, second segment and focus tell one from another."""
+    """Return the record of each labelled example, keyed by article, second segment, and the text of a sentence.
+
+    Of a text that is longer than a sentence the article alone is the key: it stays the same case when a blank changes.
+    """
     return [
-        DevCase(key(example.text, example.pair, example.focus), example.group, example.label or "", found.label)
+        DevCase(_key(example), example.group, example.label or "", found.label)
         for example, found in zip(examples, predictions, strict=True)
     ]
+
+
+def _key(example: Example) -> str:
+    if example.group and len(example.text) > _SENTENCE:
+        return key(example.group, example.pair)
+    return key(example.group, example.pair, example.text, example.focus)
 
 
 def to_jsonl(found: Sequence[DevCase]) -> bytes:

@@ -38,6 +38,8 @@ class _Task:
     record: Mapping[str, str]
     indirect: str | None = None
     """The name of the evaluation in which the model's answers are put together."""
+    calibration: str = ""
+    """What that evaluation's scores are, where they take part in calibration."""
 
 
 TASKS = {
@@ -60,6 +62,8 @@ TASKS = {
         "quoted, irony, and what an article leaves out are beyond it. Treat a single stance as a hint.",
         {"text": "The council earned its applause.", "target": "The council"},
         indirect="article stance",
+        calibration="Article stance is put together from the sentences’ probabilities: its scores are not calibrated, "
+        "and its threshold is another, `min_score` in `aggregation.json`.",
     ),
     "claims": _Task(
         "Tells which sentences of a news article make claims worth checking, which state facts that are not worth it, "
@@ -250,6 +254,9 @@ def _calibration(manifest: Manifest, own: Sequence[TaskEvaluation]) -> str:
         for found in own
         if found.model.calibration_error is not None
     ]
+    task = TASKS[manifest.task]
+    if task.calibration and any(found.task == task.indirect for found in own):
+        said = f"{said} {task.calibration}"
     return f"{said}\n\n{table(header, 'lrrrr', rows)}"
 
 

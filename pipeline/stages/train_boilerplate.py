@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -104,14 +103,11 @@ def run(
 
 
 def _dev_cases(dev: Sequence[Example], guessed: Sequence[str]) -> list[DevCase]:
-    """Return the record of each dev line; a line that its outlet repeats is told apart by article and number."""
-    numbers: Counter[str] = Counter()
-    found: list[DevCase] = []
-    for example, label in zip(dev, guessed, strict=True):
-        key = dev_cases.key(example.text, example.group, numbers[example.group])
-        numbers[example.group] += 1
-        found.append(DevCase(key, example.group, example.label or "", label))
-    return found
+    """Return the record of each dev line, keyed by article and text: a line above it may come or go."""
+    return [
+        DevCase(dev_cases.key(example.group, example.text), example.group, example.label or "", label)
+        for example, label in zip(dev, guessed, strict=True)
+    ]
 
 
 def _scores(classifier: LinearClassifier, temperature: float, examples: Sequence[Example]) -> list[Mapping[str, float]]:

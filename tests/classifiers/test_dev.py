@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.dev import DevCase
 from pipeline.corpus import read_split
 from pipeline.records import read_jsonl
+from pipeline.stages import train_boilerplate
 from tests.trained import Trained, manifest
 
 FOLDERS = ("models/boilerplate", "models/topic", "models/stance", "models/claims", "data/compared/topic/embedding")
@@ -46,9 +46,48 @@ def test_engines_answered_the_same_cases(trained: Trained) -> None:
     assert [case.label for case in one] != [case.label for case in other]
 
 
-def test_a_line_that_an_outlet_repeats_is_a_case_of_its_own_each_time(trained: Trained) -> None:
-    counts = Counter(case.key for case in read(trained.models / "boilerplate"))
-    assert set(counts.values()) == {1}
+def test_a_line_that_an_outlet_repeats_is_another_case_in_each_article(trained: Trained) -> None:
+    articles: dict[str, set[str]] = {}
+    for case in read(trained.models / "boilerplate"):
+        articles.setdefault(case.key, set()).add(case.group)
+    assert {len(groups) for groups in articles.values()} == {1}
+
+
+def test_a_line_keeps_its_key_when_another_comes_before_it() -> None:
+    def keys(*texts: str) -> list[str]:
+        found = [Example(text=text, label="body", group="a") for text in texts]
+        return [case.key for case in train_boilerplate._dev_cases(found, ["body"] * len(found))]
+
+    assert keys("Share this", "The council met.", "It was late.")[1:] == keys("The council met.", "It was late.")
+
+
+LONG = "The council met on Monday to vote on the budget. " * 10
+ANSWER = Prediction("a", 1.0, {"a": 1.0}, False)
+
+
+def keys_of(*given: Example) -> list[str]:
+    return [case.key for case in dev.cases(given, [ANSWER] * len(given))]
+
+
+def test_a_whole_article_is_the_same_case_when_its_text_changes() -> None:
+    one, other = keys_of(Example(text=LONG, group="a"), Example(text=LONG.replace("the ", "the\u00a0"), group="a"))
+    assert one == other
+
+
+def test_a_whole_article_is_told_from_others_by_article_and_target() -> None:
+    given = (
+        Example(text=LONG, group="a"),
+        Example(text=LONG, group="b"),
+        Example(text=LONG, group="a", pair="the council"),
+        Example(text=LONG[:400], group="a"),
+        Example(text=LONG[:399], group="a"),
+    )
+    assert len(set(keys_of(*given))) == len(given)
+
+
+def test_long_texts_of_no_article_are_told_apart_by_their_text() -> None:
+    one, other = keys_of(Example(text=LONG), Example(text=LONG.replace("Monday", "Tuesday")))
+    assert one != other
 
 
 examples = st.builds(
@@ -56,11 +95,13 @@ examples = st.builds(
     text=st.text(max_size=4),
     pair=st.none() | st.text(max_size=4),
     focus=st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    group=st.sampled_from(["", "a", "b"]),
 )
 
 
 @given(examples, examples)
-def test_cases_have_one_key_where_text_target_and_mention_are_the_same(one: Example, other: Example) -> None:
-    answer = Prediction("a", 1.0, {"a": 1.0}, False)
-    first, second = (found.key for found in dev.cases([one, other], [answer, answer]))
-    assert (first == second) == ((one.text, one.pair, one.focus) == (other.text, other.pair, other.focus))
+def test_sentences_have_one_key_where_article_text_target_and_mention_are_the_same(
+    one: Example, other: Example
+) -> None:
+    first, second = keys_of(one, other)
+    assert (first == second) == (one == other)

@@ -113,6 +113,8 @@ def test_scores_stand_beside_their_rivals_with_intervals() -> None:
     assert row.endswith(f"| linear {shown}; majority {shown} |")
     assert "| stance | 0.222 | 0.045 (0.010–0.080) | 0.750 | 0.875 |" in card
     assert "### Labels: article stance" in card
+    said = card.partition("## Calibration")[2].partition("\n## ")[0]
+    assert "its scores are not calibrated, and its threshold is another, `min_score` in `aggregation.json`" in said
     assert "| neutral |" not in card  # of which there is no case
 
 

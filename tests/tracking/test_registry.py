@@ -191,9 +191,12 @@ def test_mlflow_serves_the_champion_as_its_folder_answers(
         same("topic", server.answers(RECORDS["topic"]), light_models / "topic")
 
 
-def answering(folder: Path, answer: Callable[[DevCase], str]) -> None:
-    """Make a model folder one that answered differently on dev, in good order otherwise."""
-    cases = [replace(case, label=answer(case)) for case in read_jsonl(folder / dev.FILE, DevCase)]
+def answering(folder: Path, answer: Callable[[DevCase], str], *, group: str | None = None) -> None:
+    """Make a model folder one that answered differently on dev, maybe of one article, in good order otherwise."""
+    cases = [
+        replace(case, label=answer(case), group=case.group if group is None else group)
+        for case in read_jsonl(folder / dev.FILE, DevCase)
+    ]
     write_jsonl(folder / dev.FILE, cases)
     manifest = json.loads((folder / store.MANIFEST).read_text(encoding="utf-8"))
     manifest["files"][dev.FILE] = file_digest(folder / dev.FILE)
@@ -244,20 +247,114 @@ def test_the_same_model_again_is_no_new_version_but_a_decision_that_is_missing_i
     assert client.get_registered_model("newsfacts-topic").aliases == {}
 
 
-@pytest.mark.parametrize("damage", ["dev.jsonl", "manifest.json"])
-def test_a_champion_that_was_altered_since_yields(registry: Registry, made_store: Store, damage: str) -> None:
+def test_a_model_that_comes_back_after_another_is_no_new_version(registry: Registry) -> None:
     folder = registry.root / "models" / "topic"
+    shutil.copytree(folder, registry.root / "kept")
     registry.log("topic")
+    answering(folder, lambda case: "weather")
+    registry.log("topic")
+    shutil.rmtree(folder)
+    shutil.copytree(registry.root / "kept", folder)
+    registry.log("topic")
+    assert set(registry.versions("topic")) == {"1", "2"}
+
+
+def logged_file(registry: Registry, made_store: Store, name: str) -> Path:
+    """Return a file of the only version of topic, in the store's artifacts."""
     (source,) = [one.source for one in registry.client().search_model_versions("name = 'newsfacts-topic'")]
     logged = made_store.folder / "mlruns" / "artifacts" / "models" / source.rpartition("/")[2]
-    (file,) = logged.rglob(damage)
-    file.write_bytes(file.read_bytes() + b"\n")
+    (file,) = logged.rglob(name)
+    return file
+
+
+@pytest.mark.parametrize("missing", [False, True], ids=["altered", "missing"])
+@pytest.mark.parametrize("damage", ["dev.jsonl", "manifest.json", "MLmodel"])
+def test_a_champion_that_was_altered_since_yields(
+    registry: Registry, made_store: Store, damage: str, missing: bool
+) -> None:
+    folder = registry.root / "models" / "topic"
+    registry.log("topic")
+    file = logged_file(registry, made_store, damage)
+    if missing:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes() + b"\n\t}")
     answering(folder, lambda case: "weather")
     registry.log("topic")
     assert registry.champion("topic") == "2"
     said = registry.versions("topic")["2"]["newsfacts.against_champion"]
     assert said.startswith("against version 1, the champion cannot be used: ")
-    assert f"{damage} was altered" in said
+    assert damage in said
+    assert ("is missing" if missing else "was altered") in said
+
+
+def test_a_store_that_cannot_be_reached_leaves_the_champion(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pipeline.tracking import registry as tracked
+
+    def unreachable(*_: Any, **__: Any) -> Any:
+        raise OSError("no route to the artifacts")
+
+    registry.log("topic")
+    answering(registry.root / "models" / "topic", lambda case: case.gold)
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, logger="newsfacts"):
+        patch.setattr(tracked, "download_artifacts", unreachable)
+        patch.setattr(tracked, "list_artifacts", unreachable)
+        registry.log("topic")
+    assert "but not fully registered: no route to the artifacts" in caplog.text
+    assert registry.champion("topic") == "1"
+    assert "newsfacts.against_champion" not in registry.versions("topic")["2"]
+    registry.log("topic")  # the decision is made once the store answers
+    assert registry.champion("topic") == "2"
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_champion_that_was_made_elsewhere_stays(
+    registry: Registry, caplog: pytest.LogCaptureFixture, tagged: bool
+) -> None:
+    import mlflow
+
+    client = registry.client()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(registry.root)
+        (registry.root / "model.py").write_text(
+            "import mlflow\n"
+            "class Other(mlflow.pyfunc.PythonModel):\n"
+            "    def predict(self, context, model_input, params=None):\n"
+            "        return model_input\n"
+            "mlflow.models.set_model(Other())\n",
+            encoding="utf-8",
+        )
+        mlflow.pyfunc.save_model(
+            registry.root / "other", python_model=str(registry.root / "model.py"), pip_requirements=[]
+        )
+    client.create_registered_model("newsfacts-topic")
+    tags = {"newsfacts.manifest": "0" * 64} if tagged else {}
+    client.create_model_version("newsfacts-topic", (registry.root / "other").as_uri(), tags=tags)
+    client.set_registered_model_alias("newsfacts-topic", "champion", "1")
+    with caplog.at_level(logging.WARNING, logger="newsfacts"):
+        registry.log("topic")
+    assert registry.champion("topic") == "1"
+    assert "newsfacts-topic cannot be compared with a new model, so it stays the champion" in caplog.text
+    said = registry.versions("topic")["2"]["newsfacts.against_champion"]
+    assert said.startswith("against version 1, the champion cannot be compared: models:/newsfacts-topic/1 was made ")
+
+
+def test_without_evidence_the_champion_stays_and_the_reason_tells_how_to_move_it_by_hand(registry: Registry) -> None:
+    import mlflow
+
+    registry.log("topic")
+    answering(registry.root / "models" / "topic", lambda case: case.gold, group="the only one")
+    registry.log("topic")
+    assert registry.champion("topic") == "1"
+    said = registry.versions("topic")["2"]["newsfacts.against_champion"]
+    assert "too few articles to tell; the champion stays" in said
+    call = said.rpartition(", call ")[2]
+    assert call == 'mlflow.MlflowClient().set_registered_model_alias("newsfacts-topic", "champion", "2")'
+    mlflow.set_tracking_uri(registry.uri)
+    mlflow.MlflowClient().set_registered_model_alias("newsfacts-topic", "champion", "2")
+    assert registry.champion("topic") == "2"
 
 
 def test_without_a_registry_the_run_and_its_model_are_logged_all_the_same(
