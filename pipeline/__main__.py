@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec
 
@@ -71,7 +71,9 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def annotate(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT…", help="Files, folders, globs, or - for JSON lines on standard input."),
+        typer.Argument(
+            metavar="INPUT…", help="Files, folders, globs, addresses, or - for JSON lines on standard input."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", help=".jsonl, .jsonl.gz, .parquet, or a folder for Parquet shards.")
@@ -86,15 +88,15 @@ def annotate(
     ] = None,
 ) -> None:
     """Annotate articles; what is no article goes to OUTPUT.rejected.jsonl with a reason."""
-    from pipeline import batch, reading, writing
+    from pipeline import batch, writing
 
     if runtime not in ("auto", "torch"):
         raise ConfigError(f"unknown runtime {runtime!r}; known: auto, torch")
     settings = _annotate_config(config)
     writing.check(output)
-    files = [found for found in reading.expand(inputs) if isinstance(found, str)]
-    read = [*files, str(recurring)] if recurring else files
-    _refuse_to_overwrite(read, output, batch.rejected_path(output), batch.summary_path(output))
+    outputs = output, batch.rejected_path(output), batch.summary_path(output)
+    _refuse_to_overwrite([str(recurring)] if recurring else [], *outputs)
+    _check_inputs(inputs, *outputs)
     summary = batch.annotate_files(
         inputs, output, _annotator(models, settings, recurring), settings, limit=limit, keep_raw=keep_raw
     )
@@ -122,10 +124,9 @@ def mine(
     config: ConfigOption = None,
 ) -> None:
     """Learn which blocks outlets repeat, without labels; 'annotate --recurring' removes them."""
-    from pipeline import mining, reading, rows
+    from pipeline import mining, rows
 
-    files = [found for found in reading.expand(inputs) if isinstance(found, str)]
-    _refuse_to_overwrite(files, output)
+    _check_inputs(inputs, output)
     settings = _annotate_config(config)
     mined = mining.mine_files(inputs, output, models / "boilerplate", settings.reading, _recurring_config(config))
     typer.echo(
@@ -196,13 +197,13 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Annotate one article and write it as a page to look at."""
-    from pipeline import reading, rows, writing
+    from pipeline import listing, reading, rows, writing
     from pipeline.article import Rejection
     from pipeline.report.page import article_page
 
     writing.require_replaceable(output)
-    if not Path(article).is_file() or rows.ending(article, reading.ENDINGS) not in reading.DOCUMENTS:
-        raise ConfigError(f"{article} is no single article; name one existing {', '.join(reading.DOCUMENTS)} file")
+    if not Path(article).is_file() or rows.ending(article, listing.ENDINGS) not in listing.DOCUMENTS:
+        raise ConfigError(f"{article} is no single article; name one existing {', '.join(listing.DOCUMENTS)} file")
     settings = _annotate_config(config)
     _refuse_to_overwrite([article], output)
     found = next(iter(reading.read([article], settings.reading)), None)
@@ -284,11 +285,29 @@ def _task(name: str) -> Task:
     return task
 
 
-def _refuse_to_overwrite(inputs: list[str], *outputs: Path) -> None:
-    written = {path.resolve() for path in outputs}
+def _check_inputs(inputs: list[str], *outputs: Path) -> None:
+    from pipeline import listing, storage
+
+    listing.expand(inputs)  # an input that matches nothing is told before models are loaded
+    if any(path.exists() for path in outputs):  # otherwise no folder need be listed
+        local = listing.expand(one for one in inputs if not storage.is_address(one))
+        _refuse_to_overwrite((found for found in local if isinstance(found, str)), *outputs)
+
+
+def _refuse_to_overwrite(inputs: Iterable[str], *outputs: Path) -> None:
+    written = {_identity(str(path)) for path in outputs} - {None}
     for given in inputs:
-        if given != "-" and Path(given).resolve() in written:
+        if given != "-" and _identity(given) in written:
             raise ConfigError(f"{given} is an input and would be overwritten; name another output")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from every other, whatever path leads to it; None where nothing is."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _exit_beyond_ceiling(rejected: Mapping[str, int], read: int, ceiling: float) -> None:

@@ -13,14 +13,15 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from pipeline import reading, writing
+from pipeline import listing, reading, writing
 from pipeline.annotator import Annotator
 from pipeline.article import Article, Provenance
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.config import Section
-from pipeline.progress import progress
+from pipeline.progress import Progress
 from pipeline.reading import Config as ReadingConfig
 from pipeline.records import to_json
+from pipeline.storage import Meter
 
 Item = TypeVar("Item")
 
@@ -75,21 +76,25 @@ def annotate_files(
     """Annotate every article of the inputs, at most ``limit``, into ``output`` with its rejected file and summary.
 
     Raises:
-        ConfigError: an input matches nothing.
+        ConfigError: an input matches nothing, or nothing here reads it.
         OutputError: an output cannot be written.
     """
+    given = list(inputs)
+    total = listing.total(given)
     started = time.monotonic()
     rejected: Counter[str] = Counter()
     identities: Counter[str] = Counter()
     annotated = warnings = 0
-    items = itertools.islice(reading.read(inputs, config.reading), limit)
+    meter = Meter()
+    items = itertools.islice(reading.read(given, config.reading, meter), limit)
     # The three appear together or not at all: what can fail, does so before the first of them gets its name.
     with (
         writing.whole_file(rejected_path(output)) as quarantine,
         writing.whole_file(summary_path(output)) as counted,
         writing.open_output(output) as writer,
+        Progress("annotate", unit="articles", total=total, limit=limit) as progress,
     ):
-        for batch in _batches(progress(items, label="annotate", unit="articles"), config.batch_articles):
+        for batch in _batches(items, config.batch_articles):
             articles: list[Article] = []
             for item in batch:
                 if isinstance(item, Article):
@@ -102,6 +107,7 @@ def annotate_files(
             annotated += len(annotations)
             warnings += sum(len(annotation.warnings) for annotation in annotations)
             identities.update(article.id for article in articles)
+            progress.advance(len(batch), meter.take())
         seconds = time.monotonic() - started
         summary = Summary(
             read=annotated + rejected.total(),

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import glob
 import hashlib
 import json
 import os
 import re
-import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 from pydantic_core import from_json, to_json
 
-from pipeline import rows
+from pipeline import rows, storage
 from pipeline.article import Article, Rejection
 from pipeline.config import Section
 from pipeline.decoding import decode
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import InputError
 from pipeline.extraction import DEFAULT, Main
 from pipeline.extraction_process import IsolatedExtraction
+from pipeline.listing import DOCUMENT_WEIGHT, ENDINGS, expand
+from pipeline.storage import Meter
 
-DOCUMENTS = (".txt", ".html", ".htm")  # a file of these is one article
-ENDINGS = (*DOCUMENTS, *rows.ENDINGS)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")  # as ISO 8601 begins
 FIELDS = ("id", "title", "source", "published", "url")
 
@@ -45,74 +42,14 @@ class Config(Section):
     """What finds a page's main text: trafilatura, or a function of yours as ``module:function``."""
 
 
-def expand(inputs: Iterable[str]) -> list[str | Rejection]:
-    """Return what is behind files, folders (recursive), globs and ``-``, in the order given.
+def read(inputs: Iterable[str], config: Config, meter: Meter | None = None) -> Iterator[Article | Rejection]:
+    """Yield one Article or one Rejection for every article, line or row of the inputs, in their order.
 
-    That is files, and what should be one but cannot be read.
+    ``meter`` counts what has been read, of ``listing.total``.
 
     Raises:
-        ConfigError: an input matches nothing.
+        ConfigError: an input matches nothing, or nothing here reads it.
     """
-    found: list[str | Rejection] = []
-    for given in inputs:
-        mode = _mode(given)
-        if given == "-" or stat.S_ISREG(mode):
-            found.append(given)
-        elif stat.S_ISDIR(mode):
-            found.extend(_below(given))
-        elif os.path.lexists(given):
-            found.append(Rejection(given, 0, None, "unreadable", _no_file(given)))
-        elif matches := sorted(glob.glob(given, recursive=True)):
-            found.extend(expand(matches))
-        else:
-            raise ConfigError(f"no input {given!r}: no such file, folder or match; check the path, or pipe into -")
-    return list(dict.fromkeys(found))  # a file named twice is read once
-
-
-def _below(folder: str) -> list[str | Rejection]:
-    """Return the files below a folder that have one of our endings, and what is there but cannot be read."""
-    found: list[str | Rejection] = []
-
-    def refuse(error: OSError) -> None:
-        found.append(Rejection(str(error.filename), 0, None, "unreadable", error.strerror or str(error)))
-
-    for parent, folders, names in os.walk(str(Path(folder)), onerror=refuse):
-        for name in folders:
-            path = str(Path(parent, name))
-            if os.path.islink(path):  # noqa: PTH114  # Path raises where the folder may be listed but not entered
-                detail = "a link to a folder, which is not followed; name that folder as an input"
-                found.append(Rejection(path, 0, None, "unreadable", detail))
-        for name in names:
-            if rows.ending(name, ENDINGS):
-                path = str(Path(parent, name))
-                readable = stat.S_ISREG(_mode(path))
-                found.append(path if readable else Rejection(path, 0, None, "unreadable", _no_file(path)))
-    if not found:
-        return [Rejection(folder, 0, None, "empty", f"holds no file ending in {', '.join(ENDINGS)}")]
-    return sorted(found, key=lambda item: Path(item if isinstance(item, str) else item.input).parts)
-
-
-def _mode(path: str) -> int:
-    """Return the mode of what stands at a path, or of what it links to; 0 where that cannot be told."""
-    try:
-        return Path(path).stat().st_mode
-    except (OSError, ValueError):  # ValueError: a null character, which no name has
-        return 0
-
-
-def _no_file(path: str) -> str:
-    """Return why what stands at a path is no file that can be read."""
-    try:
-        mode = Path(path).stat().st_mode
-    except FileNotFoundError:
-        return "a link to what does not exist"
-    except OSError as error:
-        return error.strerror or str(error)
-    return "a pipe, not a file; read it into -" if stat.S_ISFIFO(mode) else "a device or socket, not a file"
-
-
-def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]:
-    """Yield one Article or one Rejection for every article, line or row of the inputs, in their order."""
     with IsolatedExtraction(
         config.extractor, max_depth=config.max_html_depth, max_seconds=config.max_html_seconds
     ) as pages:
@@ -122,14 +59,16 @@ def read(inputs: Iterable[str], config: Config) -> Iterator[Article | Rejection]
                 continue
             name = _writable(file)
             found = False
-            for item in _read_file(file, config, pages):
+            for item in _read_file(file, config, pages, meter):
                 found = True
                 yield item if name == file else dataclasses.replace(item, input=name)
             if not found:
                 yield Rejection(name, 0, None, "empty", "holds no record")
 
 
-def _read_file(file: str, config: Config, pages: IsolatedExtraction) -> Iterator[Article | Rejection]:
+def _read_file(
+    file: str, config: Config, pages: IsolatedExtraction, meter: Meter | None
+) -> Iterator[Article | Rejection]:
     kind = ".jsonl" if file == "-" else rows.ending(file, ENDINGS)
     try:
         if kind is None:
@@ -139,12 +78,14 @@ def _read_file(file: str, config: Config, pages: IsolatedExtraction) -> Iterator
             warnings = (f"decoded: {encoding}",) if guessed else ()
             # Escapes and quotes lengthen a text, and a record has other fields beside it.
             limit = 2 * config.max_article_bytes
-            for number, record in rows.read(file, kind, limit, table_encoding=encoding):
+            for number, record in rows.read(file, kind, limit, table_encoding=encoding, meter=meter):
                 if isinstance(record, Rejection):
                     yield record
                 else:
                     yield _article_of(record, file, number, config, pages, warnings)
         else:
+            if meter:
+                meter.add(DOCUMENT_WEIGHT)
             yield _read_document(file, kind, config, pages)
     except (OSError, EOFError, zlib.error) as error:
         yield Rejection(file, 0, None, "unreadable", str(error))
@@ -272,13 +213,8 @@ def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_document(file: str, kind: str, config: Config, pages: IsolatedExtraction) -> Article | Rejection:
-    path = Path(file)
     try:
-        if path.stat().st_size > config.max_article_bytes:
-            raise InputError(
-                "too-large", f"{path.stat().st_size} bytes, over max_article_bytes = {config.max_article_bytes}"
-            )
-        text, guessed = decode(path.read_bytes())
+        text, guessed = decode(_content(file, config.max_article_bytes))
         warnings = (f"decoded: {guessed}",) if guessed else ()
         if kind == ".txt":
             return _article(None, file, 1, text, {}, {}, headline=True, main=None, warnings=warnings)
@@ -286,6 +222,16 @@ def _read_document(file: str, kind: str, config: Config, pages: IsolatedExtracti
         return _article(None, file, 1, main.text, _page_fields(main), {}, headline=False, main=main, warnings=warnings)
     except InputError as error:
         return Rejection(file, 1, None, error.reason, str(error))
+
+
+def _content(file: str, limit: int) -> bytes:
+    with storage.opened(file) as stream:
+        if not storage.is_address(file) and (size := os.fstat(stream.fileno()).st_size) > limit:
+            raise InputError("too-large", f"{size} bytes, over max_article_bytes = {limit}")
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise InputError("too-large", f"over max_article_bytes = {limit}")
+    return content
 
 
 def _article(

@@ -39,7 +39,9 @@ LAYERS = (
     ("topic", "stance", "claims", "facts", "named_entities", "boilerplate"),
     ("targets",),
     ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement"),
-    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "decoding", "extraction_process"),
+    ("listing",),
+    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "extraction_process"),
+    ("decoding", "storage"),
     ("extraction",),
     ("page",),
     ("article", "errors"),
@@ -53,6 +55,7 @@ OUTSIDE = {
     "openvino": "classifiers",
     "safetensors": "classifiers",
     "skops": "classifiers",
+    "fsspec": "storage",
 }
 """Libraries that one package alone may import."""
 
