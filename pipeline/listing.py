@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import rows, storage
+from pipeline import rows, storage, warc
 from pipeline.article import Rejection
 from pipeline.errors import ConfigError
 
 DOCUMENTS = (".txt", ".html", ".htm")  # a file of these is one article
-ENDINGS = (*DOCUMENTS, *rows.ENDINGS)
+ENDINGS = (*DOCUMENTS, *rows.ENDINGS, *warc.ENDINGS)
 DOCUMENT_WEIGHT = 4_000  # what a document counts for in a total: its size would cost a look at each
 
 
@@ -44,7 +44,7 @@ def total(inputs: Iterable[str]) -> int | None:
     The unit is a byte of a file of records; a document has a fixed weight.
 
     Raises:
-        ConfigError: as for ``expand``.
+        ConfigError: as for ``expand``, or there is a web archive and its extra is missing.
     """
     given = list(inputs)
     if any(one == "-" or storage.is_address(_local(one)) for one in given):
@@ -56,6 +56,8 @@ def _weight(file: str) -> int:
     ending = rows.ending(file, ENDINGS)
     if ending in DOCUMENTS:
         return DOCUMENT_WEIGHT
+    if ending in warc.ENDINGS:
+        warc.require()  # before anything else is read
     try:
         return Path(file).stat().st_size
     except OSError:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_core import from_json, to_json
 
-from pipeline import rows, storage
+from pipeline import rows, storage, warc
 from pipeline.article import Article, Rejection
 from pipeline.config import Section
 from pipeline.decoding import decode
@@ -83,6 +83,12 @@ def _read_file(
                     yield record
                 else:
                     yield _article_of(record, file, number, config, pages, warnings)
+        elif kind in warc.ENDINGS:
+            for number, page, doubts in warc.read(file, config.max_article_bytes, meter=meter):
+                if isinstance(page, Rejection):
+                    yield page
+                else:
+                    yield _article_of(page, file, number, config, pages, doubts)
         else:
             if meter:
                 meter.add(DOCUMENT_WEIGHT)

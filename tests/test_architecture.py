@@ -40,7 +40,7 @@ LAYERS = (
     ("targets",),
     ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement"),
     ("listing",),
-    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "extraction_process"),
+    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "warc", "extraction_process"),
     ("decoding", "storage"),
     ("extraction",),
     ("page",),
@@ -55,6 +55,7 @@ OUTSIDE = {
     "openvino": "classifiers",
     "safetensors": "classifiers",
     "skops": "classifiers",
+    "fastwarc": "warc",
     "fsspec": "storage",
 }
 """Libraries that one package alone may import."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import listing
+from pipeline import listing, warc
 from pipeline.article import Rejection
 from pipeline.errors import ConfigError
 
@@ -18,7 +19,7 @@ NAMES = st.text(st.sampled_from("aBé-. 0_~"), min_size=1, max_size=4).filter(la
 TREES = st.dictionaries(
     NAMES,
     st.recursive(
-        st.sampled_from([".txt", ".jsonl", ".JSONL.GZ", ".md", ""]),
+        st.sampled_from([".txt", ".jsonl", ".JSONL.GZ", ".warc", ".md", ""]),
         lambda below: st.dictionaries(NAMES, below, max_size=4),
         max_leaves=15,
     ),
@@ -122,3 +123,14 @@ def test_the_total_is_bytes_of_records_and_a_fixed_weight_for_a_document(tmp_pat
 @pytest.mark.parametrize("other", ["-", "memory://nothing/is/asked.txt"])
 def test_of_standard_input_and_addresses_nobody_knows_how_much_there_is(tmp_path: Path, other: str) -> None:
     assert listing.total([str(files(tmp_path, "a.txt")), other]) is None
+
+
+def test_without_its_extra_an_archive_in_a_folder_stops_the_run_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("fastwarc", "fastwarc.warc", "fastwarc.stream_io"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigError, match=r"pip install 'newsfacts\[warc\]'"):
+        listing.total([str(files(tmp_path, "a.txt", "b/c.warc.gz"))])
+    with pytest.raises(ConfigError, match=r"pip install 'newsfacts\[warc\]'"):
+        next(iter(warc.read(str(tmp_path / "b/c.warc.gz"), 1000)))
