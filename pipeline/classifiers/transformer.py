@@ -10,14 +10,16 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 from datasets import Dataset
+from pydantic import Field, model_validator
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -67,8 +69,17 @@ class Config(Section):
     """Weigh labels inversely to the square root of their frequency."""
     patience: int = 2
     """Epochs without a better dev macro-F1 before training stops."""
+    averaged_epochs: int = Field(default=1, ge=1)
+    """Last epochs whose weights are averaged (Izmailov et al. 2018); 1 takes the epoch that is best on dev instead,
+    and only then does training stop early."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of training; auto takes bf16 autocast where the CPU has it."""
+
+    @model_validator(mode="after")
+    def _can_be_averaged(self) -> Self:
+        if self.averaged_epochs > self.epochs:
+            raise ValueError(f"averaged_epochs is {self.averaged_epochs}, of {self.epochs} epochs")
+        return self
 
 
 class _LogEpochs(TrainerCallback):
@@ -83,6 +94,24 @@ class _LogEpochs(TrainerCallback):
     ) -> None:
         score = given["metrics"]["eval_macro_f1"]
         _LOG.info("epoch %d of %d: dev macro-F1 %.4f", round(state.epoch or 0), args.num_train_epochs, score)
+
+
+class _AverageEpochs(TrainerCallback):
+    """Keeps the mean of the weights that the last epochs end with."""
+
+    def __init__(self, network: nn.Module, epochs: int) -> None:
+        self.mean = AveragedModel(network)
+        self._epochs = epochs
+
+    def on_epoch_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002  # the Trainer gives it
+        **given: Any,
+    ) -> None:
+        if round(state.epoch or 0) > args.num_train_epochs - self._epochs:
+            self.mean.update_parameters(given["model"])
 
 
 class _Network(nn.Module):
@@ -171,7 +200,7 @@ class TransformerClassifier:
 def fit(
     train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int
 ) -> TransformerClassifier:
-    """Fine-tune the configured encoder and return the epoch that is best on ``dev`` by macro-F1.
+    """Fine-tune the configured encoder and return the epoch that is best on ``dev`` by macro-F1, or the last averaged.
 
     Raises:
         ModelError: the encoder cannot be found or has the wrong digest.
@@ -188,6 +217,8 @@ def fit(
     network = _Network(encoder, len(labels), focused=focused, dropout=config.dropout, smoothing=config.label_smoothing)
     weights = _label_weights(train, labels) if config.class_weight else np.ones(len(labels))
     datasets = [_dataset(part, labels, weights, tokenizer, config.max_tokens) for part in (train, dev)]
+    average = _AverageEpochs(network, config.averaged_epochs) if config.averaged_epochs > 1 else None
+    choosing: TrainerCallback = average or EarlyStoppingCallback(early_stopping_patience=config.patience)
     with tempfile.TemporaryDirectory() as checkpoints:
         steps = config.epochs * -(-len(datasets[0]) // config.batch_size)
         arguments = TrainingArguments(
@@ -204,10 +235,10 @@ def fit(
             bf16=encoders.has_bf16() if config.precision == "auto" else config.precision == "bf16",
             use_cpu=True,
             eval_strategy="epoch",
-            save_strategy="epoch",
+            save_strategy="no" if average else "epoch",
             save_only_model=True,
             save_total_limit=1,
-            load_best_model_at_end=True,
+            load_best_model_at_end=average is None,
             metric_for_best_model="macro_f1",
             greater_is_better=True,
             logging_strategy="epoch",
@@ -224,13 +255,15 @@ def fit(
             eval_dataset=datasets[1],
             data_collator=lambda rows: _collate(rows, tokenizer),
             compute_metrics=_macro_f1,
-            callbacks=[EarlyStoppingCallback(early_stopping_patience=config.patience), _LogEpochs()],
+            callbacks=[choosing, _LogEpochs()],
             optimizers=(_optimizer(network, config), None),
         )
         trainer.remove_callback(PrinterCallback)  # it prints raw dictionaries
         trainer.train()
         # Takes training's autocast off again: calibration sees the precision that inference will have.
         trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
+    if average:
+        network.load_state_dict(average.mean.module.state_dict())
     encoder.set_attn_implementation("sdpa")  # as a loaded classifier will have it
     return TransformerClassifier(tuple(labels), network, tokenizer, config.max_tokens)
 

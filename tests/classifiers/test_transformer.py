@@ -201,6 +201,23 @@ def test_training_twice_gives_the_same_weights(tiny_encoders: dict[str, Path], t
     assert contents[0] == contents[1]
 
 
+def test_the_weights_of_the_last_epochs_are_averaged(
+    tiny_encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[torch.Tensor] = []
+
+    def keep(*given: object, model: torch.nn.Module, **others: object) -> None:
+        heads.append(model.get_parameter("head.weight").detach().clone())
+
+    monkeypatch.setattr("pipeline.classifiers.transformer._LogEpochs.on_evaluate", keep)
+    given = config(tiny_encoders["bert"], epochs=3, averaged_epochs=2)
+    found = transformer.fit(sentences(40, 1), sentences(10, 2), LABELS, given, seed=5)
+    assert len(heads) == 3
+    torch.testing.assert_close(found._network.head.weight.data, (heads[1] + heads[2]) / 2)
+    with pytest.raises(ValueError, match="averaged_epochs is 9, of 8 epochs"):
+        config(tiny_encoders["bert"], averaged_epochs=9)
+
+
 def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
     from pipeline.errors import ModelError
 
