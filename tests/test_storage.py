@@ -20,6 +20,7 @@ from pipeline import listing, reading
 from pipeline.article import Article, Rejection
 from pipeline.errors import ConfigError
 from pipeline.reading import Config
+from tests.calls import newsfacts
 from tests.web import Web, closed_port
 
 PARAGRAPH = "The council voted on Tuesday to close the harbour bridge for repairs, officials said afterwards. " * 4
@@ -109,11 +110,14 @@ def test_a_remote_folder_without_any_file_that_can_be_read_is_rejected(memory: M
     assert outcomes("memory://bucket") == [("memory://bucket", 0, "empty")]
 
 
-def test_a_file_system_whose_package_is_missing_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_whose_package_is_missing_is_named_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     absent = {"class": "no_such_package.core.FileSystem", "err": "Install no_such_package to access absent"}
     monkeypatch.setitem(known_implementations, "absent", absent)
-    with pytest.raises(ConfigError, match=r"absent://bucket/a\.txt needs a package.*Install no_such_package"):
-        listing.expand(["absent://bucket/a.txt"])
+    outcome = newsfacts("annotate", "absent://bucket/a.txt", "--output", tmp_path / "out.jsonl")
+    assert outcome.code == 2
+    assert "absent://bucket/a.txt needs a package that is not installed: Install no_such_package" in outcome.err
 
 
 @pytest.mark.parametrize("address", ["nothing://a.txt", "reference://a.txt", "zip://a.txt::memory://b.zip"])
@@ -236,8 +240,3 @@ def test_a_transfer_that_breaks_off_is_rejected(web: Web) -> None:
     web.files["/a.jsonl"] = LINES * 50_000
     web.cut.add("/a.jsonl")
     assert "unreadable" in {reason for _, _, reason in outcomes(f"{web.address}/a.jsonl")}
-
-
-def test_json_lines_of_the_output_name_the_address(memory: MemoryFileSystem) -> None:
-    memory.pipe("/bucket/a.jsonl", LINES)
-    assert {item.input for item in read("memory://bucket/*.jsonl")} == {"memory://bucket/a.jsonl"}
