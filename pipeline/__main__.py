@@ -80,7 +80,13 @@ def annotate(
     ],
     models: ModelsOption = Path("models"),
     config: ConfigOption = None,
-    runtime: Annotated[str, typer.Option(help="auto or torch.")] = "auto",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|torch|torch-bf16|onnx|onnx-int8|openvino|openvino-bf16",
+            help="What runs the encoders; auto measures, once, and takes the fastest that answers as torch does.",
+        ),
+    ] = "auto",
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
     keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Add each article's raw text.")] = False,
     recurring: Annotated[
@@ -89,16 +95,17 @@ def annotate(
 ) -> None:
     """Annotate articles; what is no article goes to OUTPUT.rejected.jsonl with a reason."""
     from pipeline import batch, writing
+    from pipeline.classifiers import runtime as runtimes
 
-    if runtime not in ("auto", "torch"):
-        raise ConfigError(f"unknown runtime {runtime!r}; known: auto, torch")
+    if runtime != runtimes.AUTO:
+        runtimes.check(runtime)
     settings = _annotate_config(config)
     writing.check(output)
     outputs = output, batch.rejected_path(output), batch.summary_path(output)
     _refuse_to_overwrite([str(recurring)] if recurring else [], *outputs)
     _check_inputs(inputs, *outputs)
     summary = batch.annotate_files(
-        inputs, output, _annotator(models, settings, recurring), settings, limit=limit, keep_raw=keep_raw
+        inputs, output, _annotator(models, settings, recurring, runtime), settings, limit=limit, keep_raw=keep_raw
     )
     rejected = sum(summary.rejected.values())
     typer.echo(
@@ -341,7 +348,9 @@ def _recurring_config(path: Path | None) -> RecurringConfig | None:
     return config.section(sections, "train_boilerplate", Config, source=path).recurring
 
 
-def _annotator(models: Path, settings: AnnotateConfig, recurring: Path | None = None) -> Annotator:
+def _annotator(
+    models: Path, settings: AnnotateConfig, recurring: Path | None = None, runtime: str = "torch"
+) -> Annotator:
     from pipeline.annotator import Annotator
     from pipeline.boilerplate.recurring import read
 
@@ -352,6 +361,7 @@ def _annotator(models: Path, settings: AnnotateConfig, recurring: Path | None = 
         strip_config=settings.strip,
         min_scores=settings.min_scores,
         recurring=read(recurring) if recurring else None,
+        runtime=runtime,
     )
 
 
