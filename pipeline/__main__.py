@@ -83,7 +83,7 @@ def annotate(
     runtime: Annotated[
         str,
         typer.Option(
-            metavar="auto|torch|torch-bf16|onnx|onnx-int8|openvino|openvino-bf16",
+            metavar="auto|torch|torch-bf16|onnx|onnx-int8|openvino|openvino-bf16|openvino-int8",
             help="What runs the encoders; auto measures, once, and takes the fastest that answers as torch does.",
         ),
     ] = "auto",

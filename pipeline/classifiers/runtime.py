@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.classifiers.networks import Network
 
 REFERENCE = "torch"
-RUNTIMES = (REFERENCE, "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16")
+RUNTIMES = (REFERENCE, "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16", "openvino-int8")
 AUTO = "auto"
 LIBRARIES = {
     "torch": ("torch", "transformers"),
@@ -30,6 +30,9 @@ LIBRARIES = {
     "openvino": ("onnx", "onnxscript", "openvino"),
 }
 """What each kind of runtime needs; all but torch are extras of this package, of the same name."""
+_GROUP = (
+    384  # divides the widths of MiniLM's layers and of BERT's; OpenVINO reads a layer that it does not divide in fp
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,11 @@ class Runtime:
         from pipeline.classifiers import export
 
         threads = self.threads or processor.cores()
-        graph = export.graph(network, self.model, int8=precision == "int8")
-        return _OnnxSession(graph, threads) if kind == "onnx" else _OpenVinoSession(graph, threads, precision or "f32")
+        if kind == "onnx":
+            form: export.Form = "dynamic-int8" if precision == "int8" else "fp32"
+            return _OnnxSession(export.graph(network, self.model, form), threads)
+        form = "weight-int8" if precision == "int8" else "fp32"
+        return _OpenVinoSession(export.graph(network, self.model, form), threads, precision)
 
 
 TORCH = Runtime(REFERENCE)
@@ -132,6 +138,8 @@ class _OpenVinoSession:
     def __init__(self, graph: Path, threads: int, precision: str) -> None:
         import openvino
 
+        in_bf16 = precision == "bf16" or (precision == "int8" and processor.has_bf16())
+        quantized = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP} if precision == "int8" else {}
         try:
             # One thread for each batch: nothing waits for another thread, and a batch's result is the same on any
             # number of them. Unpinned, since several processes would be pinned to the same cores.
@@ -139,10 +147,11 @@ class _OpenVinoSession:
                 str(graph),
                 "CPU",
                 {
-                    "INFERENCE_PRECISION_HINT": precision,
+                    "INFERENCE_PRECISION_HINT": "bf16" if in_bf16 else "f32",
                     "INFERENCE_NUM_THREADS": threads,
                     "NUM_STREAMS": threads,
                     "ENABLE_CPU_PINNING": False,
+                    **quantized,
                 },
             )
         except RuntimeError as error:

@@ -41,8 +41,8 @@ def test_a_graph_is_exported_once_and_nothing_else_is_left(cached: Path, network
     first = export.graph(lambda: network, MODEL)
     assert export.graph(never, MODEL) == first
     assert list(cached.iterdir()) == [first]
-    quantized = export.graph(never, MODEL, int8=True)
-    assert export.graph(never, MODEL, int8=True) == quantized
+    quantized = export.graph(never, MODEL, "dynamic-int8")
+    assert export.graph(never, MODEL, "dynamic-int8") == quantized
     assert sorted(cached.iterdir()) == sorted([first, quantized])
     assert quantized.stat().st_size < first.stat().st_size
 
@@ -70,7 +70,7 @@ def test_a_damaged_graph_is_made_again(
     assert len(again.read_bytes()) == len(content)
 
 
-@pytest.mark.parametrize("name", ["onnx", "onnx-int8", "openvino"])
+@pytest.mark.parametrize("name", ["onnx", "onnx-int8", "openvino", "openvino-int8"])
 def test_a_session_from_a_damaged_cache_answers(cached: Path, network: Network, name: str) -> None:
     pytest.importorskip("onnxruntime" if name.startswith("onnx") else name)
     batch = {given: torch.ones(2, 5, dtype=torch.int64).numpy() for given in network.inputs}
