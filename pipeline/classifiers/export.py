@@ -109,8 +109,8 @@ def _quantize(source: Path, place: Path) -> None:
 def _quantize_weights(source: Path, place: Path, layers: int) -> None:
     """Write a graph whose linear layers have 8-bit weights, one scale a column, but for those of the first layer.
 
-    OpenVINO then quantizes what goes into them as it comes. The first layer's inputs, straight from the embeddings, have
-    the most outliers: in 8 bits it would cost more labels than all others together.
+    OpenVINO then quantizes what goes into them as it comes. The first layer's inputs, straight from the embeddings,
+    have the most outliers: in 8 bits it would cost more labels than all others together.
     """
     import numpy as np
     import onnx
