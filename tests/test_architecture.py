@@ -34,12 +34,23 @@ LAYERS = (
         "learning_curve",
         "cross_validation",
     ),
-    ("batch", "mining", "labelling", "cases"),
+    ("batch", "ray_engine", "local_engine", "journal", "shards", "mining", "labelling", "cases"),
     ("annotator", "predicting", "writing", "evaluation", "datasets", "corpus_check"),
     ("topic", "stance", "claims", "facts", "named_entities", "boilerplate"),
     ("targets",),
     ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement"),
-    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "decoding", "extraction_process"),
+    (
+        "cache",
+        "shingles",
+        "config",
+        "records",
+        "alignment",
+        "progress",
+        "parsing",
+        "rows",
+        "decoding",
+        "extraction_process",
+    ),
     ("extraction",),
     ("page",),
     ("article", "errors"),
@@ -53,6 +64,7 @@ OUTSIDE = {
     "openvino": "classifiers",
     "safetensors": "classifiers",
     "skops": "classifiers",
+    "ray": "ray_engine",
 }
 """Libraries that one package alone may import."""
 
