@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,8 @@ from pipeline.errors import ConfigError, NewsfactsError, WorkerError
 from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
 
 WAVE_BYTES = 64_000_000  # of the inputs of each worker that are in flight: this process and the object store hold them
-RETRIES = 2  # of a shard whose actor is lost
+ATTEMPTS = 3  # at a shard whose actor is lost
+_MAX_SHOWN = 400  # characters of what Ray says
 
 Batch = dict[str, Any]
 
@@ -42,12 +44,15 @@ def in_actors(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generato
     Raises:
         ConfigError: as for ``Recipe.annotator``, or there is no such cluster.
         ModelError: as for ``Recipe.annotator``.
-        WorkerError: a shard's actor is lost again and again.
+        WorkerError: a shard's actor is lost again and again, or Ray fails.
     """
     with _connected(workers) as threads:
+        import ray
+
         shared = replace(recipe, models=recipe.models.resolve(), threads=threads)
+        attempts = ray.remote(num_cpus=0)(_Attempts).remote()
         for wave in _waves(shards, WAVE_BYTES * workers):
-            yield from _annotated(wave, shared, workers)
+            yield from _annotated(wave, shared, workers, attempts)
 
 
 @contextmanager
@@ -101,56 +106,73 @@ def _waves(shards: Iterable[Shard], size: int) -> Iterator[list[Shard]]:
         yield wave
 
 
-def _annotated(wave: list[Shard], recipe: Recipe, workers: int) -> Generator[Finished, None, None]:
-    """Yield what becomes of shards; where one is lost for good, each half of the rest is tried, to find out which."""
+def _annotated(wave: list[Shard], recipe: Recipe, workers: int, attempts: Any) -> Generator[Finished, None, None]:
     import ray.data
-    from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
+    from ray.exceptions import RayError, RayTaskError, UserCodeException
 
-    unfinished = {shard.number: shard for shard in wave}
     rows = [{"shard": pickle.dumps(shard)} for shard in wave]
     data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Actor,
-        fn_constructor_args=(recipe,),
+        fn_constructor_args=(recipe, attempts),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(wave))),
         num_cpus=recipe.threads,
-        max_task_retries=RETRIES,
     )
     del rows
+    wave.clear()  # the object store has it now
     try:
         for row in data.iter_rows():
-            finished = pickle.loads(row["finished"])  # noqa: S301  # our own actor has written it
-            if isinstance(finished, NewsfactsError):
-                raise finished
-            del unfinished[finished.number]
-            yield finished
-    except (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, ObjectLostError) as error:
-        lost = list(unfinished.values())
-        if len(lost) == 1:
-            raise WorkerError(
-                f"the actor that annotates {lost[0].span} is lost, {RETRIES + 1} times ({type(error).__name__}; too "
-                "little memory, or a fault in a library); set those inputs aside, or try smaller shards "
-                "(annotate.shard_articles)"
-            ) from error
-        for half in (lost[: len(lost) // 2], lost[len(lost) // 2 :]):
-            yield from _annotated(half, recipe, workers)
+            answer = pickle.loads(row["answer"])  # noqa: S301  # our own actor has written it
+            if isinstance(answer, NewsfactsError):
+                raise answer
+            yield answer
+    except (RayTaskError, UserCodeException):  # a fault of ours, to be shown as it is
+        raise
+    except RayError as error:
+        said = " ".join(str(error).split())[:_MAX_SHOWN]
+        raise WorkerError(f"Ray cannot go on ({type(error).__name__}: {said}); look after the cluster") from error
+
+
+class _Attempts:
+    """Counts for all actors how often each shard was begun: Ray would try one that ends its actor for ever."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, number: int) -> int:
+        """Return how often a shard was begun, this time included."""
+        self._begun[number] += 1
+        return self._begun[number]
 
 
 class _Actor:
     """Annotates shards on whichever machine Ray has placed it."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, attempts: Any) -> None:
         logging.disable(logging.WARNING)
         self._recipe = recipe
+        self._attempts = attempts
         self._annotator: ShardAnnotator | None = None
 
     def __call__(self, batch: Batch) -> Batch:
         """Return what became of one shard, or the error that the caller must hear of."""
+        import ray
+
+        shard: Shard = pickle.loads(batch["shard"][0])  # noqa: S301  # our own process has written it
         answer: Finished | NewsfactsError
+        if ray.get(self._attempts.begin.remote(shard.number)) > ATTEMPTS:
+            answer = WorkerError(
+                f"the actor that annotates {shard.span} was lost {ATTEMPTS} times (too little memory, or a fault in a "
+                "library); set those inputs aside, or try smaller shards (annotate.shard_articles)"
+            )
+        else:
+            answer = self._answer(shard)
+        return {"answer": np.array([pickle.dumps(answer)], dtype=object)}
+
+    def _answer(self, shard: Shard) -> Finished | NewsfactsError:
         try:
             # Here, since Ray would try a constructor that fails again.
             self._annotator = self._annotator or ShardAnnotator(self._recipe)
-            answer = self._annotator.annotate(pickle.loads(batch["shard"][0]))  # noqa: S301
+            return self._annotator.annotate(shard)
         except NewsfactsError as error:
-            answer = error
-        return {"finished": np.array([pickle.dumps(answer)], dtype=object)}
+            return error

@@ -143,7 +143,7 @@ def test_a_run_that_is_killed_at_random_moments_ends_in_the_same_bytes(
     whole = float((tmp_path / "seconds").read_text(encoding="utf-8"))
     moments = random.Random(13)
     kills = 0
-    for trial in range(3):
+    for trial in range(2):
         folder = tmp_path / f"killed{trial}"
         arguments = call(folder / "out.jsonl.gz", 3)
         while not run(server, arguments, folder, AfterSeconds(moments.uniform(0, whole))):

@@ -37,8 +37,7 @@ def test_two_actors_one_of_which_is_lost_write_the_same_bytes_as_one_process(
     assert lethal.has_struck
     assert annotate(light_models, source, tmp_path / "one" / "out.jsonl", "--config", config).code == 0
     assert results(tmp_path / "ray" / "out.jsonl") == results(tmp_path / "one" / "out.jsonl")
-    assert outcome.stderr.startswith("8 articles annotated in ")
-    assert outcome.stdout == ""
+    assert outcome.stderr.splitlines()[-1].startswith("8 articles annotated in ")
 
 
 @pytest.mark.slow
@@ -49,7 +48,7 @@ def test_an_input_that_ends_every_actor_is_named_and_the_rest_is_kept(
     output = tmp_path / "ray" / "out.jsonl"
     outcome = by_ray(light_models, source, output, "--workers", "2", "--config", config)
     assert outcome.returncode == 3, outcome.stderr
-    assert f"the actor that annotates {source}:2 to {source}:2 is lost" in outcome.stderr
+    assert f"the actor that annotates {source}:2 to {source}:2 was lost 3 times" in outcome.stderr
     assert "run the same command again to go on" in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert list((output.parent / ".out.jsonl.work").glob("*.json"))
@@ -62,7 +61,9 @@ def test_a_fault_that_an_actor_finds_is_told_as_without_it(light_models: Path, t
     config.write_text("annotate: {min_scores: {topics: 0.5}}\n", encoding="utf-8")
     outcome = by_ray(light_models, source, tmp_path / "ray" / "out.jsonl", "--config", config)
     assert outcome.returncode == 2
-    assert outcome.stderr.startswith("newsfacts: min_scores names 'topics', which abstains from nothing")
+    assert outcome.stderr.splitlines()[-1].startswith(
+        "newsfacts: min_scores names 'topics', which abstains from nothing"
+    )
     assert not list((tmp_path / "ray").iterdir())
 
 

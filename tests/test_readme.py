@@ -530,9 +530,11 @@ def test_the_function_for_spark_gives_a_row_for_each_row(light_models: Path) -> 
     names: dict[str, Any] = {}
     exec(compile(code, "README", "exec"), names)
     names["MODELS"] = light_models
+    news = "It snowed all night on the hills of Port Larkfield. " * 9
+    page = f"<html><body><article><p>{news}</p></article></body></html>"
     frames = [
         pd.DataFrame({"id": ["a", "b", None], "text": ["The port closed on\u2028Monday.", None, "It rained."]}),
-        pd.DataFrame({"id": [1, 2], "html": ["<p>It snowed all night on the hills of Port Larkfield.", 3.5]}),
+        pd.DataFrame({"id": [1, 2], "html": [page, 3.5]}),
     ]
     found = pd.concat(names["annotate"](iter(frames)), ignore_index=True)
     assert names["SCHEMA"] == ", ".join(f"{column} string" for column in found.columns)
