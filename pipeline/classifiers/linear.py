@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from pipeline.config import Section
 from pipeline.errors import ModelError
 
 FILE = "linear.skops"
+_PORTION = 200_000  # characters whose n-grams are counted at once: each takes some hundred bytes
 _SCHEMA = "schema.json"
 _ADDRESS = re.compile(r'"__id__": (\d+)')
 # skops trusts scikit-learn's own classes; beyond them only these load.
@@ -53,9 +54,10 @@ class LinearClassifier:
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return log-probabilities, shape (n, labels); a label that training never saw gets -30."""
         found = np.full((len(examples), len(self.labels)), -30.0, dtype=np.float32)
-        if examples:
-            columns = [self.labels.index(label) for label in self.model.classes_]
-            found[:, columns] = np.log(self.model.predict_proba(_columns(examples)).clip(min=1e-13))
+        columns = [self.labels.index(label) for label in self.model.classes_]
+        for rows in _portions(examples):
+            probabilities = self.model.predict_proba(_columns(examples[rows]))
+            found[rows, columns] = np.log(probabilities.clip(min=1e-13))
         return found
 
     def unread(self, examples: Sequence[Example]) -> float:  # noqa: ARG002  # the contract gives them
@@ -133,6 +135,18 @@ def _tfidf(analyzer: str, ngrams: tuple[int, int], config: Config) -> Pipeline:
         analyzer=analyzer, ngram_range=tuple(ngrams), n_features=2**config.hash_bits, alternate_sign=False, norm=None
     )
     return Pipeline([("hashing", hashing), ("tfidf", TfidfTransformer(sublinear_tf=True))])
+
+
+def _portions(examples: Sequence[Example]) -> Iterator[slice]:
+    """Yield consecutive rows of so much text that their n-grams fit into memory; a row's answer is its own."""
+    begin = size = 0
+    for number, example in enumerate(examples):
+        if size > _PORTION:
+            yield slice(begin, number)
+            begin, size = number, 0
+        size += len(example.text)
+    if examples:
+        yield slice(begin, len(examples))
 
 
 def _columns(examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.object_]]:
