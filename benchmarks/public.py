@@ -36,7 +36,7 @@ from pipeline import config as configuration
 from pipeline import datasets as added
 from pipeline.article import CLAIM_LABELS
 from pipeline.cases import Cases
-from pipeline.classifiers import encoders, training
+from pipeline.classifiers import encoders, processor, training
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.evaluation import Scores
 
@@ -129,7 +129,7 @@ def plain(train: Sequence[Example], test: Sequence[Example], config: training.Co
             output_dir=output,
             num_train_epochs=PLAIN_EPOCHS,
             per_device_train_batch_size=PLAIN_BATCH,
-            bf16=encoders.has_bf16(),
+            bf16=processor.has_bf16(),
             use_cpu=True,
             save_strategy="no",
             report_to=[],

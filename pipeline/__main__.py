@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
@@ -77,7 +77,9 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def annotate(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT…", help="Files, folders, globs, or - for JSON lines on standard input."),
+        typer.Argument(
+            metavar="INPUT…", help="Files, folders, globs, addresses, or - for JSON lines on standard input."
+        ),
     ],
     output: Annotated[
         Path,
@@ -87,7 +89,13 @@ def annotate(
     ],
     models: ModelsOption = Path("models"),
     config: ConfigOption = None,
-    runtime: Annotated[str, typer.Option(help="auto or torch.")] = "auto",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|torch|torch-bf16|onnx|onnx-int8|openvino|openvino-bf16|openvino-int8",
+            help="What runs the encoders; auto measures, once, and takes the fastest that answers as torch does.",
+        ),
+    ] = "auto",
     engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
     workers: Annotated[int, typer.Option(min=1, help="Processes, or Ray actors, that annotate.")] = 1,
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
@@ -101,25 +109,27 @@ def annotate(
 
     A run that was stopped goes on where it was when the same command is given again.
     """
-    from pipeline import batch, journal, reading, writing
+    from pipeline import batch, journal, writing
+    from pipeline.classifiers import runtime as runtimes
 
-    if runtime not in ("auto", "torch"):
-        raise ConfigError(f"unknown runtime {runtime!r}; known: auto, torch")
+    if runtime != runtimes.AUTO:
+        runtimes.check(runtime)
     kind = _one_of(engine, batch.ENGINES, "engine")
     settings = _annotate_config(config)
-    if str(output) == "-":
-        if kind != "local" or workers > 1 or fresh:
-            raise ConfigError("--output - takes no --engine ray, --workers or --fresh; name a file to use them")
-        recipe = _recipe(models, settings, ".jsonl", recurring, keep_raw=keep_raw)
+    streamed = str(output) == "-"
+    if streamed and (kind != "local" or workers > 1 or fresh):
+        raise ConfigError("--output - takes no --engine ray, --workers or --fresh; name a file to use them")
+    if not streamed:
+        writing.check(output)
+        outputs = output, batch.rejected_path(output), batch.summary_path(output)
+        _refuse_to_overwrite([str(recurring)] if recurring else [], *outputs)
+        _check_inputs(inputs, *outputs)
+    recipe = _recipe(models, settings, recurring=recurring, keep_raw=keep_raw, form=writing.form(output))
+    kept = None if streamed or fresh else journal.kept_runtime(output, models)
+    recipe = dataclasses.replace(recipe, runtime=_resolved(runtime, kept, models))
+    if streamed:
         _annotate_stream(inputs, recipe, limit)
         return
-    writing.check(output)
-    files = [found for found in reading.expand(inputs) if isinstance(found, str)]
-    read = [*files, str(recurring)] if recurring else files
-    _refuse_to_overwrite(read, output, batch.rejected_path(output), batch.summary_path(output))
-    recipe = _recipe(models, settings, writing.form(output), recurring, keep_raw=keep_raw)
-    if runtime == "auto" and not fresh and (kept := journal.kept_runtime(output, models)):
-        recipe = dataclasses.replace(recipe, runtime=kept)
     summary = batch.annotate_files(inputs, output, recipe, engine=kind, workers=workers, limit=limit, fresh=fresh)
     rejected = sum(summary.rejected.values())
     typer.echo(
@@ -159,10 +169,9 @@ def mine(
     config: ConfigOption = None,
 ) -> None:
     """Learn which blocks outlets repeat, without labels; 'annotate --recurring' removes them."""
-    from pipeline import mining, reading, rows
+    from pipeline import mining, rows
 
-    files = [found for found in reading.expand(inputs) if isinstance(found, str)]
-    _refuse_to_overwrite(files, output)
+    _check_inputs(inputs, output)
     settings = _annotate_config(config)
     mined = mining.mine_files(inputs, output, models / "boilerplate", settings.reading, _recurring_config(config))
     typer.echo(
@@ -233,20 +242,20 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Annotate one article and write it as a page to look at."""
-    from pipeline import reading, rows, writing
+    from pipeline import listing, reading, rows, writing
     from pipeline.article import Rejection
     from pipeline.report.page import article_page
 
     writing.require_replaceable(output)
-    if not Path(article).is_file() or rows.ending(article, reading.ENDINGS) not in reading.DOCUMENTS:
-        raise ConfigError(f"{article} is no single article; name one existing {', '.join(reading.DOCUMENTS)} file")
+    if not Path(article).is_file() or rows.ending(article, listing.ENDINGS) not in listing.DOCUMENTS:
+        raise ConfigError(f"{article} is no single article; name one existing {', '.join(listing.DOCUMENTS)} file")
     settings = _annotate_config(config)
     _refuse_to_overwrite([article], output)
     found = next(iter(reading.read([article], settings.reading)), None)
     if found is None or isinstance(found, Rejection):
         reason = f"{found.reason}: {found.detail}" if found else "it holds no article"
         raise ConfigError(f"{article} cannot be shown ({reason}); name a readable article")
-    annotation = _recipe(models, settings, "").annotator().annotate([found])[0]
+    annotation = _recipe(models, settings).annotator().annotate([found])[0]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(article_page(annotation, found.raw), encoding="utf-8")
@@ -325,11 +334,29 @@ def _one_of(name: str, known: tuple[Name, ...], what: str) -> Name:
     return found
 
 
-def _refuse_to_overwrite(inputs: list[str], *outputs: Path) -> None:
-    written = {path.resolve() for path in outputs}
+def _check_inputs(inputs: list[str], *outputs: Path) -> None:
+    from pipeline import listing, storage
+
+    listing.expand(inputs)  # an input that matches nothing is told before models are loaded
+    if any(path.exists() for path in outputs):  # otherwise no folder need be listed
+        local = listing.expand(one for one in inputs if not storage.is_address(one))
+        _refuse_to_overwrite((found for found in local if isinstance(found, str)), *outputs)
+
+
+def _refuse_to_overwrite(inputs: Iterable[str], *outputs: Path) -> None:
+    written = {_identity(str(path)) for path in outputs} - {None}
     for given in inputs:
-        if given != "-" and Path(given).resolve() in written:
+        if given != "-" and _identity(given) in written:
             raise ConfigError(f"{given} is an input and would be overwritten; name another output")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from every other, whatever path leads to it; None where nothing is."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _exit_beyond_ceiling(rejected: Mapping[str, int], read: int, ceiling: float) -> None:
@@ -364,15 +391,25 @@ def _recurring_config(path: Path | None) -> RecurringConfig | None:
 
 
 def _recipe(
-    models: Path, settings: AnnotateConfig, form: str, recurring: Path | None = None, *, keep_raw: bool = False
+    models: Path, settings: AnnotateConfig, *, form: str = "", recurring: Path | None = None, keep_raw: bool = False
 ) -> Recipe:
     from pipeline.boilerplate.recurring import read
     from pipeline.shards import Recipe
 
     if not models.is_dir():
         raise ModelError(f"no models folder {models}; train with 'make repro' or name another with --models")
-    blocks = read(recurring) if recurring else None
-    return Recipe(models, settings, form, recurring=blocks, keep_raw=keep_raw)
+    return Recipe(models, settings, form, recurring=read(recurring) if recurring else None, keep_raw=keep_raw)
+
+
+def _resolved(runtime: str, kept: str | None, models: Path) -> str:
+    """Return the runtime that ``auto`` stands for: that of the run which goes on, or the fastest."""
+    from pipeline.annotator import TASKS
+    from pipeline.classifiers import parity
+    from pipeline.classifiers import runtime as runtimes
+
+    if runtime != runtimes.AUTO:
+        return runtime
+    return kept or parity.fastest([models / task for task in TASKS])
 
 
 def _run_stage(name: str, arguments: list[str]) -> None:

@@ -20,7 +20,8 @@ from pipeline.boilerplate import rules
 from pipeline.boilerplate.recurring import Recurring, of_model
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.boilerplate.strip import Stripped, strip
-from pipeline.classifiers import store
+from pipeline.classifiers import parity, store
+from pipeline.classifiers import runtime as runtimes
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
@@ -128,7 +129,15 @@ def _body(article: Article, stripped: Stripped) -> Body:
 
 
 class Annotator:
-    """Annotates articles with the models of one folder; loading verifies every file of it."""
+    """Annotates articles with the models of one folder; loading verifies every file of it.
+
+    One runtime runs all encoders: ``auto`` takes the fastest that passes the parity gate. ``threads`` are those of the
+    runtime, by default all cores that this process may use.
+
+    Raises:
+        ConfigError: a setting is wrong, or the runtime cannot be had.
+        ModelError: a model cannot be used.
+    """
 
     def __init__(
         self,
@@ -137,8 +146,13 @@ class Annotator:
         strip_config: StripConfig | None = None,
         min_scores: Mapping[str, float] | None = None,
         recurring: Recurring | None = None,
+        runtime: str = runtimes.REFERENCE,
+        threads: int | None = None,
     ) -> None:
-        loaded = {task: store.load(models / task, task) for task in TASKS}
+        if runtime == runtimes.AUTO:
+            runtime = parity.fastest([models / task for task in TASKS], threads)
+        runtimes.check(runtime)
+        loaded = {task: store.load(models / task, task, runtime=runtime, threads=threads) for task in TASKS}
         for task, score in (min_scores or {}).items():
             if task not in ABSTAINING:
                 raise ConfigError(
@@ -165,7 +179,7 @@ class Annotator:
             version=pipeline.__version__,
             config=f"sha256:{config}",
             models={name: f"sha256:{digest}" for name, digest in settings["models"].items()},
-            runtime="torch",
+            runtime=runtime,
         )
 
     def annotate(self, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:

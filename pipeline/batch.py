@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Literal, get_args
 
+from pipeline import listing, ray_engine, reading, shards, writing
 from pipeline import local_engine as local
-from pipeline import ray_engine, reading, shards, writing
 from pipeline.article import Provenance
 from pipeline.errors import ModelError
 from pipeline.journal import Journal
-from pipeline.progress import progress
+from pipeline.progress import Progress
 from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
+from pipeline.storage import Meter
 
 Engine = Literal["local", "ray"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -67,21 +68,25 @@ def annotate_files(
     and ends in the same bytes. ``fresh`` begins anew.
 
     Raises:
-        ConfigError: an input matches nothing, or an engine is not installed.
+        ConfigError: an input matches nothing, or nothing here reads it, or an engine is not installed.
         ModelError: a model cannot be used.
         OutputError: an output cannot be written, or another run is writing it.
         WorkerError: a worker is lost again and again.
     """
     if engine == "ray":
         ray_engine.require()
+    given = list(inputs)
+    total = listing.total(given)
     started = time.monotonic()
-    with Journal(output, recipe, fresh=fresh) as journal:
-        run = _Run(journal)
-        units = itertools.islice(reading.units(inputs, recipe.config.reading), limit)
+    with (
+        Journal(output, recipe, fresh=fresh) as journal,
+        Progress("annotate", unit="articles", total=total, limit=limit) as progress,
+    ):
+        run = _Run(journal, progress)
+        units = itertools.islice(reading.units(given, recipe.config.reading, run.meter), limit)
         wanted = run.unfinished(shards.cut(units, recipe.config))
         with closing(_annotated(wanted, recipe, engine, workers)) as finished:
-            for _ in progress(run.kept(finished), label="annotate", unit="articles"):
-                pass
+            run.keep(finished)
         if run.resumed:
             _LOG.info("%d of %d shards were finished already", run.resumed, run.count)
         return _assemble(run, output, recipe, started)
@@ -96,29 +101,35 @@ def _annotated(wanted: Iterator[Shard], recipe: Recipe, engine: Engine, count: i
 class _Run:
     """Which shards there are, and which of them were or are still to be annotated."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, progress: Progress) -> None:
         self.journal = journal
+        self.meter = Meter()
         self.count = self.resumed = self.annotated = 0
         self.provenance: Provenance | None = None
+        self._progress = progress
+        self._read: dict[int, int] = {}  # what the meter counted for each shard that is under way
 
     def unfinished(self, found: Iterable[Shard]) -> Iterator[Shard]:
         """Yield the shards that no earlier run has finished."""
         for shard in found:
             self.count += 1
+            read = self.meter.take()
             entry = self.journal.holds(shard)
             if entry is None:
+                self._read[shard.number] = read
                 yield shard
             else:
                 self.resumed += 1
                 self._require_same(entry.provenance)
+                self._progress.skip(len(shard.items), read)
 
-    def kept(self, finished: Iterable[Finished]) -> Iterator[None]:
-        """Put finished shards into the journal; yield once for each of their inputs."""
+    def keep(self, finished: Iterable[Finished]) -> None:
+        """Put finished shards into the journal."""
         for one in finished:
             self._require_same(one.provenance)
             self.journal.add(one)
             self.annotated += one.annotated
-            yield from itertools.repeat(None, one.read)
+            self._progress.advance(one.read, self._read.pop(one.number))
 
     def _require_same(self, provenance: Provenance) -> None:
         if self.provenance is None:

@@ -1,4 +1,4 @@
-"""Public files in a cache folder, each pinned by its address and its digest."""
+"""The user's cache folder, and public files in it, each pinned by its address and its digest."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ _ENCODED = re.compile(
 _INVISIBLE = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffc"
 )
-_BLANK = re.compile(rf"[\s{_INVISIBLE}]+")
+# A single space within a text stays as it is.
+_BLANK = re.compile(rf"[\s{_INVISIBLE}]{{2,}}|[^\S ]|[{_INVISIBLE}]|\A | \Z")
 _SPACE = re.compile(r"\s")
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 

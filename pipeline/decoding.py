@@ -18,8 +18,23 @@ _LEGACY = [
 ]  # fmt: skip
 
 
-def decode(content: bytes) -> tuple[str, str | None]:
+# What browsers read under the names that pages give (WHATWG, Encoding), by Python's name of each. What is no encoding
+# of the web is not believed: Python also knows some that take time in proportion to the square of the length.
+_DECLARED = {
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932", "euc_kr": "cp949",
+    **{name: name for name in (
+        "utf-8", "utf-16", "utf-16-le", "utf-16-be", "gb18030", "big5hkscs", "cp932", "cp949", "euc_jp", "iso2022_jp",
+        "koi8-r", "koi8-u", "mac-roman", "cp866", "cp874", *(f"cp{page}" for page in range(1250, 1259)),
+        *(f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)),
+    )},
+}  # fmt: skip
+
+
+def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None]:
     """Return bytes as text, in which a byte-order mark stays, and the encoding if it had to be guessed.
+
+    ``declared`` is what a server called the encoding; it counts if there is no such mark and the bytes bear it out.
 
     Raises:
         InputError: the bytes are binary, cut off, or in no encoding that can be told.
@@ -30,6 +45,8 @@ def decode(content: bytes) -> tuple[str, str | None]:
                 return content.decode(encoding), None
             except UnicodeDecodeError as error:
                 raise InputError("undecodable", f"{error.reason} at byte {error.start}") from None
+    if (text := _as_declared(content, declared)) is not None:
+        return text, None
     if b"\0" in content:
         raise InputError("binary", f"a null byte at {content.index(0)}")
     try:
@@ -44,6 +61,16 @@ def decode(content: bytes) -> tuple[str, str | None]:
             return content.decode(found), found
         except UnicodeDecodeError as other:
             raise InputError("undecodable", f"neither UTF-8 nor {found} at byte {other.start}") from None
+
+
+def _as_declared(content: bytes, declared: str | None) -> str | None:
+    if declared is None:
+        return None
+    try:
+        text = content.decode(_DECLARED[codecs.lookup(declared).name])
+    except (LookupError, ValueError):  # ValueError: also a name with a null character
+        return None
+    return None if "\0" in text else text
 
 
 def detect(sample: bytes) -> str | None:

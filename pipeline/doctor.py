@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.annotator import TASKS
-from pipeline.classifiers import encoders, store
-from pipeline.errors import NewsfactsError
+from pipeline.classifiers import encoders, parity, runtime, store
+from pipeline.errors import ModelError, NewsfactsError
 
 _LIBRARIES = ("torch", "transformers", "scikit-learn", "mlflow", "dvc", "trafilatura", "sentencex")
 
@@ -37,11 +37,29 @@ def findings(models: Path) -> Iterator[Finding]:
     yield _try("encoder", lambda: str(encoders.resolve(encoders.Config())))
     for task in TASKS:
         yield _try(f"model {task}", partial(_verified, models / task))
+        yield from _verdicts(models / task)
+    yield _runtimes()
     yield _try("tracking", _tracking)
 
 
 def _verified(folder: Path) -> str:
     return f"sha256 {store.verify(folder)[1][:12]}…"
+
+
+def _verdicts(folder: Path) -> Iterator[Finding]:
+    try:
+        found = parity.kept(folder)
+    except ModelError:
+        return  # the finding before says what is wrong with it
+    for verdict in found:
+        yield Finding("parity", True, parity.told(verdict))
+
+
+def _runtimes() -> Finding:
+    missing = {name: runtime.missing(name) for name in runtime.RUNTIMES}
+    found = [", ".join(runtime.available())]
+    found += [f"{name} needs {', '.join(libraries)}" for name, libraries in missing.items() if libraries]
+    return Finding("runtimes", True, "; ".join(found))
 
 
 def _tracking() -> str:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import islice
 from multiprocessing.connection import Connection
 
+from pipeline.classifiers import processor
 from pipeline.errors import WorkerError
 from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
 
@@ -43,7 +44,7 @@ def in_pool(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generator[
         WorkerError: a shard ends the process that annotates it.
     """
     # As many threads for all, also for one that is alone: their number decides how sums are rounded.
-    shared = replace(recipe, threads=max(1, (os.cpu_count() or 1) // workers))
+    shared = replace(recipe, threads=max(1, processor.cores() // workers))
     waiting = iter(shards)
     while lost := (yield from _until_one_dies(waiting, shared, workers)):
         for shard in lost:
@@ -92,7 +93,6 @@ _RECIPES: list[Recipe] = []  # of this process, if it is a worker
 
 
 def _start(parent: Connection, recipe: Recipe) -> None:
-    os.environ["OMP_NUM_THREADS"] = str(recipe.threads)  # torch reads it when it is first imported
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says what an interruption means
     logging.disable(logging.WARNING)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

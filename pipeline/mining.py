@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import reading, writing
+from pipeline import listing, reading, writing
 from pipeline.article import Article
 from pipeline.boilerplate import recurring
 from pipeline.boilerplate.recurring import Config, Miner
@@ -17,6 +17,7 @@ from pipeline.cleaning import clean, lines
 from pipeline.config import parse
 from pipeline.progress import progress
 from pipeline.reading import Config as ReadingConfig
+from pipeline.storage import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ def mine_files(
     miner = Miner(scores, config)
     articles = without = 0
     rejected: Counter[str] = Counter()
-    for item in progress(reading.read(inputs, reading_config), label="mine", unit="articles"):
+    given = list(inputs)
+    meter = Meter()
+    items = reading.read(given, reading_config, meter)
+    for item in progress(items, label="mine", unit="articles", total=listing.total(given), work=meter.take):
         if not isinstance(item, Article):
             rejected[item.reason] += 1
             continue

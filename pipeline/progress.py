@@ -1,12 +1,13 @@
-"""Progress on a terminal, plain log lines elsewhere."""
+"""How far work is, how fast and how long it will take: a bar on a terminal, plain log lines elsewhere."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from tqdm import tqdm
 
@@ -20,16 +21,101 @@ def interactive() -> bool:
     return sys.stderr.isatty()
 
 
-def progress(items: Iterable[Item], *, label: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
-    """Yield ``items`` while showing how far they are; nothing is shown for work of under two seconds."""
-    if interactive():
-        yield from tqdm(items, desc=label, total=total, unit=f" {unit}", delay=2, leave=False)
-        return
-    started = last = time.monotonic()
-    for number, item in enumerate(items):
-        now = time.monotonic()
-        if now - last >= _LOG_EVERY:
-            last = now
-            of = f" of {total}" if total else ""
-            _LOG.info("%s: %d%s %s, %.1f/s", label, number, of, unit, number / (now - started))
-        yield item
+class Progress:
+    """Shows a count, its rate and, where it is known how much there is to do, share done and time left.
+
+    What is counted and what is to be done may differ: articles, in so many bytes. Nothing is shown for work of under
+    two seconds.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        unit: str,
+        total: int | None = None,
+        limit: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``total`` is the work to be done, ``limit`` a count at which it ends sooner."""
+        self._label = label
+        self._unit = unit
+        self._total = total
+        self._limit = limit
+        self._clock = clock
+        self._count = self._work = 0
+        self._found = 0  # counted already when this run began
+        self._found_share = 0.0
+        self._started = self._told = clock()
+        self._bar: tqdm[Any] | None = None
+        if interactive():
+            share = "" if total is None and limit is None else "{percentage:3.0f}% |{bar:20}| "
+            self._bar = tqdm(total=1.0, bar_format=f"{share}{{desc}}", delay=2, leave=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def skip(self, count: int, work: int = 0) -> None:
+        """Count what an earlier run has done: it belongs to the share, not to the rate."""
+        self._count += count
+        self._work += work
+        self._found = self._count
+        self._found_share = self._share() or 0.0
+
+    def advance(self, count: int, work: int = 0) -> None:
+        """Count what is done, and show it if it is time."""
+        self._count += count
+        self._work += work
+        now = self._clock()
+        if self._bar is not None:
+            self._bar.set_description_str(self._said(now), refresh=False)
+            self._bar.update((self._share() or 0.0) - self._bar.n)
+        elif now - self._told >= _LOG_EVERY:
+            self._told = now
+            share = self._share()
+            _LOG.info("%s%s", self._said(now), "" if share is None else f", {100 * share:.0f} % done")
+
+    def _share(self) -> float | None:
+        shares = [self._work / self._total] if self._total else []
+        shares += [self._count / self._limit] if self._limit else []
+        return min(1.0, max(shares)) if shares else None
+
+    def _said(self, now: float) -> str:
+        seconds = max(now - self._started, 1e-9)
+        said = f"{self._label}: {self._count} {self._unit}, {(self._count - self._found) / seconds:.1f}/s"
+        share = self._share()
+        if share is None or share <= self._found_share:
+            return said
+        return f"{said}, {_duration(seconds * (1 - share) / (share - self._found_share))} left"
+
+
+def progress(
+    items: Iterable[Item],
+    *,
+    label: str,
+    total: int | None = None,
+    unit: str = "it",
+    work: Callable[[], int] | None = None,
+) -> Iterator[Item]:
+    """Yield ``items`` while showing how far they are; ``work`` says what of ``total`` each took, one if left out."""
+    with Progress(label, unit=unit, total=total) as shown:
+        for item in items:
+            yield item
+            shown.advance(1, 1 if work is None else work())
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.classifiers import processor
 from pipeline.errors import ConfigError, NewsfactsError, WorkerError
 from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
 
@@ -68,7 +69,7 @@ def _connected(workers: int) -> Iterator[int]:
             ray.init(
                 address=address or "local",
                 # A core for each actor, however many there are: --workers says how many to use.
-                num_cpus=None if address else max(workers, os.cpu_count() or 1),
+                num_cpus=None if address else max(workers, processor.cores()),
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,

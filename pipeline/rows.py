@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import datetime
 import gzip
+import io
 import json
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import IO, Any
 
+from pipeline import storage
 from pipeline.article import Rejection
 from pipeline.decoding import SAMPLE, table_encoding
 from pipeline.errors import InputError
+from pipeline.storage import Meter
 
 MAX_BYTES = 20_000_000  # of one labelled record; articles have a limit of their own
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
@@ -23,8 +28,8 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 def ending(name: str, known: Sequence[str] = ENDINGS) -> str | None:
     """Return the ending by which a file is read, or None; the longest counts."""
-    lower = name.lower()
-    return next((one for one in sorted(known, key=len, reverse=True) if lower.endswith(one)), None)
+    lower = storage.file_name(name).lower()
+    return max((one for one in known if lower.endswith(one)), key=len, default=None)
 
 
 def encoding(file: str) -> tuple[str, bool]:
@@ -33,7 +38,7 @@ def encoding(file: str) -> tuple[str, bool]:
     Raises:
         OSError: the file cannot be opened.
     """
-    with open(file, "rb") as stream:
+    with storage.opened(file) as stream:
         return table_encoding(stream.read(SAMPLE))
 
 
@@ -57,35 +62,37 @@ def counted(rejected: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
 
 
-def read(file: str, ending: str, limit: int, *, table_encoding: str | None = None) -> Iterator[Row]:
+def read(
+    file: str, ending: str, limit: int, *, table_encoding: str | None = None, meter: Meter | None = None
+) -> Iterator[Row]:
     """Yield the rows of a file (or ``-``, JSON lines on standard input) with their numbers; blank rows are skipped.
 
     ``limit`` is the size of one row at most, in bytes, of a CSV or TSV row in characters. ``table_encoding`` is that of
-    a CSV or TSV file, if known already.
+    a CSV or TSV file, if known already. ``meter`` counts the bytes read of a local file.
 
     Raises:
         OSError, EOFError, zlib.error: the file cannot be opened, or its compression is broken.
     """
-    for number, row in unparsed(file, ending, limit, table_encoding=table_encoding):
+    for number, row in unparsed(file, ending, limit, table_encoding=table_encoding, meter=meter):
         yield number, parsed(file, number, row) if isinstance(row, bytes) else row
 
 
 def unparsed(
-    file: str, ending: str, limit: int, *, table_encoding: str | None = None
+    file: str, ending: str, limit: int, *, table_encoding: str | None = None, meter: Meter | None = None
 ) -> Iterator[tuple[int, bytes | dict[str, Any] | Rejection]]:
     """Yield rows as ``read`` does, but JSON lines as the bytes that they are, for ``parsed``."""
     if ending == ".parquet":
-        yield from _parquet(file)
+        yield from _parquet(file, meter)
     elif ending in _DELIMITERS:
-        yield from _table(file, _DELIMITERS[ending], limit, table_encoding or encoding(file)[0])
+        yield from _table(file, _DELIMITERS[ending], limit, table_encoding or encoding(file)[0], meter)
     elif file == "-":
         yield from _lines(sys.stdin.buffer, "-", limit)
     elif ending == ".jsonl.gz":
-        with gzip.open(file, "rb") as packed:
-            yield from _lines(packed, file, limit)
-    else:
-        with open(file, "rb") as stream:
+        with storage.opened(file, meter=meter) as packed, gzip.open(packed, "rb") as stream:
             yield from _lines(stream, file, limit)
+    else:
+        with storage.opened(file, meter=meter) as plain:
+            yield from _lines(plain, file, limit)
 
 
 def text_field(record: Mapping[str, Any], name: str) -> str:
@@ -184,10 +191,13 @@ class _Unread:
         self.next_row()
 
 
-def _table(file: str, delimiter: str, limit: int, encoding: str) -> Iterator[Row]:
+def _table(file: str, delimiter: str, limit: int, encoding: str, meter: Meter | None) -> Iterator[Row]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the row's limit holds for its fields
-    with open(file, encoding=encoding, newline="", errors="surrogateescape") as stream:
-        lines = _Unread(stream, limit)
+    with (
+        storage.opened(file, meter=meter) as stream,
+        io.TextIOWrapper(stream, encoding=encoding, newline="", errors="surrogateescape") as text,
+    ):
+        lines = _Unread(text, limit)
         names: list[str] | None = None
         twice: list[str] = []
         number = 0
@@ -232,16 +242,23 @@ def _next_row(lines: _Unread, delimiter: str) -> list[str] | str | None:
             return row
 
 
-def _parquet(file: str) -> Iterator[Row]:
+def _parquet(file: str, meter: Meter | None) -> Iterator[Row]:
     import pyarrow
     import pyarrow.parquet
 
     number = 0
+    local = not storage.is_address(file)
     try:
-        with pyarrow.parquet.ParquetFile(file) as table:
+        with (
+            nullcontext(file) if local else storage.opened(file) as source,
+            pyarrow.parquet.ParquetFile(source) as table,
+        ):
             if twice := _twice(table.schema_arrow.names):
                 raise ValueError(f"two columns have the name {twice[0]!r}; rename one of them")
+            size = Path(file).stat().st_size if local and meter else 0
             for batch in table.iter_batches(batch_size=256):
+                if meter:
+                    meter.add(size * batch.num_rows // table.metadata.num_rows)
                 for row in batch.to_pylist():
                     number += 1
                     yield number, {name: value for name, value in row.items() if value is not None}

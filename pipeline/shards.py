@@ -18,6 +18,7 @@ from pipeline.annotator import Annotator
 from pipeline.article import Article, Provenance, Rejection
 from pipeline.boilerplate.recurring import Recurring
 from pipeline.boilerplate.strip import Config as StripConfig
+from pipeline.classifiers.runtime import REFERENCE
 from pipeline.config import Section
 from pipeline.parsing import Unit, parse
 from pipeline.reading import Config as ReadingConfig
@@ -109,7 +110,7 @@ class Recipe:
     """Of the annotations, as ``writing.form`` gives it."""
     recurring: Recurring | None = None
     keep_raw: bool = False
-    runtime: str = "torch"
+    runtime: str = REFERENCE
     threads: int | None = None
     """Of each process; null takes all cores."""
 
@@ -117,7 +118,7 @@ class Recipe:
         """Load the models.
 
         Raises:
-            ConfigError: a threshold names no task that abstains.
+            ConfigError: a threshold names no task that abstains, or the runtime cannot be had.
             ModelError: a model folder cannot be used.
         """
         return Annotator(
@@ -125,6 +126,8 @@ class Recipe:
             strip_config=self.config.strip,
             min_scores=self.config.min_scores,
             recurring=self.recurring,
+            runtime=self.runtime,
+            threads=self.threads,
         )
 
 

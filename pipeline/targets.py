@@ -59,9 +59,20 @@ class Target:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Match any of the names as whole words, the longest first; the last word of a longer name as well."""
+        return re.compile(rf"(?<![\w-])(?:{'|'.join(map(_name_pattern, self._names))})(?!\w)")
+
+    def may_occur(self, text: str) -> bool:
+        """Tell whether a text holds any of the names, if perhaps within other words: a quick look before matching."""
+        return any(map(text.__contains__, self._tails))
+
+    @cached_property
+    def _tails(self) -> list[str]:
+        return [name[1:] for name in self._names]  # the first letter may be a capital
+
+    @cached_property
+    def _names(self) -> list[str]:
         names = {self.name, *self.aliases, *([self.short] if self.short else [])}
-        ordered = sorted(names, key=lambda name: (-len(name), name))
-        return re.compile(rf"(?<![\w-])(?:{'|'.join(map(_name_pattern, ordered))})(?!\w)")
+        return sorted(names, key=lambda name: (-len(name), name))
 
     @cached_property
     def short(self) -> str | None:
@@ -120,11 +131,17 @@ def mentions(sentences: Sequence[str], targets: Sequence[Target]) -> list[Mentio
     surname within another name does not count, as far as sentences tell it from a word that is capitalised for its
     place; nor does one alone where the article names somebody else of that name in full more often.
     """
-    return [mention for target in targets for mention in _mentions(sentences, target)]
+    text = "\n".join(sentences)
+    return [mention for target in targets if target.may_occur(text) for mention in _mentions(sentences, target)]
 
 
 def _mentions(sentences: Sequence[str], target: Target) -> Iterator[Mention]:
-    matches = [(number, match) for number, text in enumerate(sentences) for match in target.pattern.finditer(text)]
+    matches = [
+        (number, match)
+        for number, text in enumerate(sentences)
+        if target.may_occur(text)
+        for match in target.pattern.finditer(text)
+    ]
     bearers = _bearers(sentences, matches, target)
     # A surname alone is that of whom the article names in full more often.
     others = bearers.count("other") > bearers.count("target")

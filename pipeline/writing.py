@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +22,7 @@ from pipeline.article import Annotation
 from pipeline.errors import ConfigError, OutputError
 from pipeline.records import to_json
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")  # what a path keeps of s3://bucket is s3:/bucket
 SHARD_ROWS = 5_000  # annotations from which another file of a folder is begun
 
 _SPAN = [("raw_start", pa.int64()), ("raw_end", pa.int64())]
@@ -217,8 +219,11 @@ def require_replaceable(output: Path) -> None:
     """Refuse an output that is neither file nor folder: it cannot be replaced by a whole one.
 
     Raises:
+        ConfigError: it is an address, not a path.
         OutputError: a device, pipe or socket stands there.
     """
+    if _SCHEME.fullmatch(output.parts[0] if output.parts else "") and not Path(output.parts[0]).exists():
+        raise ConfigError(f"output {output} is an address; name a local path, and copy the result from there")
     if output.exists() and not output.is_file() and not output.is_dir():
         raise OutputError(f"output {output} is a device or pipe, not a file; name a file")
 

@@ -39,18 +39,9 @@ LAYERS = (
     ("topic", "stance", "claims", "facts", "named_entities", "boilerplate"),
     ("targets",),
     ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement"),
-    (
-        "cache",
-        "shingles",
-        "config",
-        "records",
-        "alignment",
-        "progress",
-        "parsing",
-        "rows",
-        "decoding",
-        "extraction_process",
-    ),
+    ("listing", "parsing"),
+    ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "warc", "extraction_process"),
+    ("decoding", "storage"),
     ("extraction",),
     ("page",),
     ("article", "errors"),
@@ -65,6 +56,8 @@ OUTSIDE = {
     "safetensors": "classifiers",
     "skops": "classifiers",
     "ray": "ray_engine",
+    "fastwarc": "warc",
+    "fsspec": "storage",
 }
 """Libraries that one package alone may import."""
 
@@ -156,16 +149,21 @@ def test_every_configuration_is_accepted_by_the_stages(path: Path) -> None:
         config.section(sections, name, stage_runner.load(name).config, source=path)
 
 
-def test_the_public_configuration_differs_from_the_default_in_its_data_sets_alone() -> None:
+def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_stance_training_alone() -> None:
     from pipeline import config, stage_runner
+    from pipeline.config import Section
 
-    def parsed(name: str, stage: str) -> object:
+    def parsed(name: str, stage: str) -> Section:
         path = ROOT / "configs" / f"{name}.yaml"
         sections = config.load(path, stage_runner.names())
         return config.section(sections, stage, stage_runner.load(stage).config, source=path)
 
     different = [stage for stage in STAGES if parsed("public", stage) != parsed("pipeline", stage)]
-    assert different == ["collect_datasets"]
+    assert different == ["collect_datasets", "train_stance"]
+    public, default = (parsed(name, "train_stance").model_dump() for name in ("public", "pipeline"))
+    own, others = public.pop("transformer"), default.pop("transformer")
+    assert public == default
+    assert {name for name in own if own[name] != others[name]} == {"averaged_epochs", "label_smoothing"}
 
 
 @pytest.mark.parametrize("stage", GRAPH)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import writing
+from pipeline import storage, writing
 from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
 from pipeline.journal import Journal
@@ -228,6 +228,24 @@ def test_a_limit_and_the_raw_text_on_request(light_models: Path, tmp_path: Path)
     assert [one["raw"] for one in read_jsonl(tmp_path / "out.jsonl")] == [news(number) for number in range(4)]
     annotate(light_models, tmp_path / "out.jsonl", source, "--limit", "2")
     assert [one["raw"] for one in read_jsonl(tmp_path / "out.jsonl")] == [None, None]
+
+
+def test_a_limit_opens_no_file_that_it_does_not_need(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        write_jsonl(tmp_path / "in" / f"{name}.jsonl", records(range(2)))
+    opened: list[str] = []
+    before = storage.opened
+
+    def seen(name: str, **options: Any) -> IO[bytes]:
+        opened.append(Path(name).name)
+        return before(name, **options)
+
+    monkeypatch.setattr(storage, "opened", seen)
+    annotate(light_models, tmp_path / "out.jsonl", tmp_path / "in", "--limit", "2")
+    assert summary(tmp_path / "out.jsonl")["annotated"] == 2
+    assert opened == ["a.jsonl"]
 
 
 def test_a_second_run_replaces_the_first_and_leaves_the_same_bytes(light_models: Path, tmp_path: Path) -> None:

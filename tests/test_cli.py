@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -15,8 +16,10 @@ import pytest
 import yaml
 
 from pipeline.article import CLAIM_LABELS, STANCE_LABELS
+from pipeline.classifiers.runtime import available
 from pipeline.predicting import Predictor
 from pipeline.records import file_digest
+from tests import tiny_models
 from tests.calls import Outcome, newsfacts
 from tests.dvc_deps import ROOT
 from tests.labelled import write as write_table
@@ -634,7 +637,7 @@ def test_a_wrong_configuration_is_refused_naming_the_place_and_the_nearest_name(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--runtime", "cuda"), "unknown runtime 'cuda'"),
+        (("--runtime", "cuda"), "unknown runtime 'cuda'; known: auto, torch, torch-bf16, onnx, "),
         (("--config", "nowhere.yaml"), "no file nowhere.yaml"),
         (("--limit", "-1"), "--limit"),
         (("--no-such-option",), "--no-such-option"),
@@ -646,6 +649,72 @@ def test_a_wrong_call_is_refused_naming_what_was_given(
     outcome = annotate(light_models, source, *options, output=tmp_path / "out.jsonl")
     assert outcome.code == 2
     assert said in outcome.err
+
+
+def test_a_runtime_whose_extra_is_missing_is_refused_naming_it(
+    light_models: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    outcome = annotate(light_models, source, "--runtime", "openvino", output=tmp_path / "out.jsonl")
+    assert outcome.code == 2
+    assert "pip install 'newsfacts[openvino]'" in outcome.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.fixture(scope="module")
+def encoding_models(
+    light_models: Path, tiny_encoders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The light models, but for the claims a tiny encoder, with parity examples."""
+    models = tmp_path_factory.mktemp("encoding") / "models"
+    shutil.copytree(light_models, models)
+    shutil.rmtree(models / "claims")
+    tiny_models.save(models / "claims", tiny_encoders["bert"])
+    return models
+
+
+@pytest.mark.parametrize("name", available())
+def test_a_run_says_by_which_runtime_it_was_made(
+    encoding_models: Path, source: Path, tmp_path: Path, name: str
+) -> None:
+    outcome = annotate(encoding_models, source, "--runtime", name, output=tmp_path / "out.jsonl")
+    assert outcome.code == 0, outcome.err
+    assert {one["provenance"]["runtime"] for one in read(tmp_path / "out.jsonl")} == {name}
+    summary = json.loads((tmp_path / "out.jsonl.summary.json").read_bytes())
+    assert summary["provenance"]["runtime"] == name
+
+
+def test_auto_takes_one_that_passed_says_so_and_doctor_tells_what_was_found(
+    encoding_models: Path, source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="newsfacts")
+    outcome = annotate(encoding_models, source, output=tmp_path / "out.jsonl")
+    assert outcome.code == 0, outcome.err
+    [name] = {one["provenance"]["runtime"] for one in read(tmp_path / "out.jsonl")}
+    assert f"runtime {name}: the fastest here that answers as torch does" in caplog.messages
+    told = [line.removeprefix("runtime ") for line in caplog.messages if " for claims: " in line]
+    assert len(told) == len(available())
+    [chosen] = [line for line in told if line.startswith(f"{name} for claims: ")]
+    assert chosen.endswith("examples/s, passed")
+    checked = newsfacts("doctor", "--models", encoding_models).out
+    assert all(f"ok    parity: {line}" in checked for line in told)
+    assert "ok    runtimes: torch" in checked
+
+
+def test_auto_without_parity_examples_is_torch_and_says_so(
+    encoding_models: Path,
+    tiny_encoders: dict[str, Path],
+    source: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="newsfacts")
+    shutil.copytree(encoding_models, tmp_path / "models")
+    shutil.rmtree(tmp_path / "models" / "claims")
+    tiny_models.save(tmp_path / "models" / "claims", tiny_encoders["bert"], seeds=False)
+    assert annotate(tmp_path / "models", source, output=tmp_path / "out.jsonl").code == 0
+    assert f"runtime torch: {tmp_path / 'models' / 'claims'} has no parity examples" in caplog.text
+    assert {one["provenance"]["runtime"] for one in read(tmp_path / "out.jsonl")} == {"torch"}
 
 
 def test_inputs_and_tasks_that_do_not_exist_are_refused(light_models: Path, source: Path, tmp_path: Path) -> None:

@@ -459,7 +459,8 @@ def test_every_file_that_a_document_names_exists(file: Path) -> None:
 
 def test_the_documented_reasons_are_those_that_the_readers_give() -> None:
     names = (
-        "reading", "parsing", "shards", "rows", "decoding", "extraction", "extraction_process", "predicting", "stance",
+        "reading", "listing", "parsing", "shards", "rows", "warc", "decoding", "extraction", "extraction_process",
+        "predicting", "stance",
         "labelling", "datasets", "stages/collect_datasets",
     )  # fmt: skip
     code = "".join((ROOT / "pipeline" / f"{name}.py").read_text(encoding="utf-8") for name in names)

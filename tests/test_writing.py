@@ -251,3 +251,10 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(OutputError, match="cannot write to"):
         writing.check(tmp_path / "file" / "out.jsonl")
+
+
+def test_an_address_is_refused_as_an_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"s3:/bucket/out\.jsonl is an address"):
+        writing.check(Path("s3://bucket/out.jsonl"))
+    assert list(tmp_path.iterdir()) == []

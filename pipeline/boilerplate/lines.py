@@ -84,6 +84,7 @@ def ends_like_sentence(text: str) -> bool:
 
 def _features(text: str) -> dict[str, float]:
     words = _WORD.findall(text)
+    initials = [word[0] for word in words]
     count = max(len(words), 1)
     named = _BIO.match(text)
     bio = bool(named and (named[1] or _PROFESSION.search(text, named.end(), named.end() + 120)))
@@ -95,10 +96,10 @@ def _features(text: str) -> dict[str, float]:
         "sentence": float(ends_like_sentence(text)),
         "question": float(text.rstrip().endswith("?")),
         "colon end": float(text.rstrip().endswith(":")),
-        "capitalised": sum(word[0].isupper() for word in words) / count,
+        "capitalised": sum(map(str.isupper, initials)) / count,
         "upper case": float(text.isupper()),
         "long upper case": float(text.isupper() and len(words) > 5),
-        "digits": sum(word[0].isdigit() for word in words) / count,
+        "digits": sum(map(str.isdigit, initials)) / count,
         "numbered": float(bool(_NUMBERED.match(text))),
         "money": float(bool(_MONEY.search(text))),
         "link": float(bool(_LINK.search(text))),

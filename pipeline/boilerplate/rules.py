@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -15,7 +17,8 @@ from pipeline.article import REMOVED_ROLES, Role
 from pipeline.config import Section, parse, read_yaml
 from pipeline.errors import ConfigError
 
-_GROUP_SIZE = 20  # rules behind one automaton
+_GROUP_SIZE = 6  # rules behind one automaton
+_GROUP_MEMORY = 32 * 2**20  # bytes of its states: it grows with the lines that it sees, and begins anew beyond
 
 
 class Rule(Section):
@@ -59,7 +62,7 @@ class Lexicon:
     languages: tuple[Language, ...]
     files: dict[str, bytes]
 
-    @property
+    @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """All rules, in lexicon order."""
         return tuple(rule for language in self.languages for rule in language.rules)
@@ -70,65 +73,114 @@ class Lexicon:
 
     def hits(self, line: str) -> Iterator[Hit]:
         """Yield every rule that applies to a line, in lexicon order."""
-        for language in self._groups:
-            for rule in language.candidates(line):
-                if rule.scope == "line":
-                    if len(line) <= rule.max_chars and (not rule.contains or _compiled(rule.pattern).search(line)):
-                        yield Hit(rule, 0, len(line))
-                else:
-                    for found in _compiled(rule.pattern).finditer(line):
-                        start, end = found.span(found.lastindex or 0)
-                        if start < end:
-                            yield Hit(rule, start, end)
+        for number in sorted(number for part in self._parts for number in part.candidates(line)):
+            rule = self.rules[number]
+            if rule.scope == "line":
+                if len(line) <= rule.max_chars and (not rule.contains or _compiled(rule.pattern).search(line)):
+                    yield Hit(rule, 0, len(line))
+            else:
+                for found in _compiled(rule.pattern).finditer(line):
+                    start, end = found.span(found.lastindex or 0)
+                    if start < end:
+                        yield Hit(rule, start, end)
+
+    def compile(self) -> None:
+        """Compile what tells the rules that are worth running, as the first lines would.
+
+        Raises:
+            ConfigError: the patterns of a few rules are too large together.
+        """
+        for part in self._parts:
+            part.compile()
 
     @cached_property
-    def _groups(self) -> list[_Group]:
-        return [
-            _Group(language.rules[start : start + _GROUP_SIZE], language.scripts)
-            for language in self.languages
-            for start in range(0, len(language.rules), _GROUP_SIZE)
-        ]
+    def _parts(self) -> list[_Part]:
+        by_scripts: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
+        every = ((language.scripts, rule) for language in self.languages for rule in language.rules)
+        for number, (scripts, rule) in enumerate(every):
+            by_scripts.setdefault(scripts, []).append((number, rule))
+        return [_Part(scripts, tuple(rules)) for scripts, rules in by_scripts.items()]
 
 
 @dataclass(frozen=True)
-class _Group:
-    """A few rules, of which one automaton tells those that are worth running on a line.
+class _Part:
+    """The rules, with their numbers in the lexicon, that are tried on lines with letters of some scripts.
 
-    A joint automaton over all languages outgrows its memory, and RE2 then falls back to a way a hundred times slower.
+    An automaton over a few of them tells those that match; a joint one over all outgrows its memory. Those go together
+    that look at a line's beginning alone, and those that leave lines of like length alone, so that few automata run
+    over a whole paragraph.
     """
 
-    rules: Sequence[Rule]
     scripts: tuple[str, ...]
+    rules: tuple[tuple[int, Rule], ...]
 
-    def candidates(self, line: str) -> list[Rule]:
+    def candidates(self, line: str) -> list[int]:
+        """Return the numbers of the rules that are worth running on a line."""
         if self.scripts and (line.isascii() or not self._script.search(line)):
             return []
-        found = set(self._any.Match(line) or ()) if self._searched else set()
-        rules = {id(self._searched[index]) for index in found}
+        encoded = line.encode()
+        size = len(line)
+        found = [
+            numbers[place]
+            for longest, automaton, numbers in self._automata
+            if size <= longest
+            for place in automaton.Match(encoded) or ()
+        ]
         if self._literal:
             folded = line.casefold()
-            rules |= {id(rule) for rule, literals in self._literal if any(map(folded.__contains__, literals))}
-        return [rule for rule in self.rules if id(rule) in rules]
+            found += [number for number, literals in self._literal if any(map(folded.__contains__, literals))]
+        return found
+
+    def compile(self) -> None:
+        """Compile the automata.
+
+        Raises:
+            ConfigError: one of them is too large.
+        """
+        _ = self._automata
 
     @cached_property
-    def _searched(self) -> list[Rule]:
-        return [rule for rule in self.rules if not rule.contains]
+    def _automata(self) -> list[tuple[float, Any, list[int]]]:
+        """The longest line that each leaves a chance, the automaton, and the numbers of its rules."""
+        groups: list[list[tuple[int, Rule]]] = []
+        for anchored in (True, False):
+            alike = [one for one in self.rules if not one[1].contains and _anchored(one[1].pattern) is anchored]
+            alike.sort(key=lambda one: _longest(one[1]))
+            groups += (alike[start : start + _GROUP_SIZE] for start in range(0, len(alike), _GROUP_SIZE))
+        return [(_longest(group[-1][1]), _automaton(group), [number for number, _ in group]) for group in groups]
 
     @cached_property
-    def _literal(self) -> list[tuple[Rule, tuple[str, ...]]]:
-        return [(rule, tuple(map(str.casefold, rule.contains))) for rule in self.rules if rule.contains]
-
-    @cached_property
-    def _any(self) -> Any:
-        combined = re2.Set.SearchSet(_options())
-        for rule in self._searched:
-            combined.Add(rule.pattern)
-        combined.Compile()
-        return combined
+    def _literal(self) -> list[tuple[int, tuple[str, ...]]]:
+        return [(number, tuple(map(str.casefold, rule.contains))) for number, rule in self.rules if rule.contains]
 
     @cached_property
     def _script(self) -> Any:
         return re2.compile("|".join(rf"\p{{{script}}}" for script in self.scripts), _options())
+
+
+def _longest(rule: Rule) -> float:
+    """Return the number of characters beyond which a rule leaves a line alone."""
+    return rule.max_chars if rule.scope == "line" else math.inf
+
+
+def _anchored(pattern: str) -> bool:
+    """Tell whether each alternative of a pattern begins with ^, as far as that shows outside of its groups."""
+    bare = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "", pattern)
+    while (outside := re.sub(r"\([^()]*\)", "", bare)) != bare:
+        bare = outside
+    return all(alternative.startswith("^") for alternative in bare.split("|"))
+
+
+def _automaton(rules: Sequence[tuple[int, Rule]]) -> Any:
+    combined = re2.Set.SearchSet(_options(_GROUP_MEMORY))
+    try:
+        for _, rule in rules:
+            combined.Add(rule.pattern)
+        combined.Compile()
+    except re2.error:
+        names = ", ".join(rule.id for _, rule in rules)
+        raise ConfigError(f"the patterns of {names} are too large together; shorten one, or divide it") from None
+    return combined
 
 
 def load(folder: Path) -> Lexicon:
@@ -169,6 +221,7 @@ def check(lexicon: Lexicon) -> None:
                 _compiled(pattern)
             except re2.error as error:
                 raise ConfigError(f"{name}: pattern of {identity!r} is not RE2: {error}") from None
+    lexicon.compile()
 
 
 def by_language(folder: Path) -> dict[str, Lexicon]:
@@ -190,8 +243,8 @@ def _compiled(pattern: str) -> Any:
     return re2.compile(pattern, _options())
 
 
-def _options() -> Any:
+def _options(memory: int = 256 * 2**20) -> Any:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 256 * 2**20  # bytes; the automaton over one group outgrows the default
+    options.max_mem = memory  # bytes; some patterns outgrow the default
     return options

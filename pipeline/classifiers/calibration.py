@@ -46,9 +46,9 @@ def uncalibrated(found: Sequence[Prediction], temperature: float) -> list[Predic
 
 def predictions(logits: Logits, labels: Sequence[str], *, temperature: float, min_score: float) -> list[Prediction]:
     """Return one prediction for each row of logits; below ``min_score`` it abstains."""
-    found: list[Prediction] = []
-    for row in probabilities(logits, temperature):
-        scores = {label: float(score) for label, score in zip(labels, row, strict=True)}
-        best = max(scores, key=lambda label: scores[label])
-        found.append(Prediction(best, scores[best], scores, scores[best] < min_score))
-    return found
+    chances = probabilities(logits, temperature)
+    best = chances.argmax(axis=1)
+    return [
+        Prediction(labels[place], row[place], dict(zip(labels, row, strict=True)), row[place] < min_score)
+        for place, row in zip(best.tolist(), chances.tolist(), strict=True)
+    ]

@@ -1,8 +1,8 @@
-"""What every classifier takes and gives, whatever its engine."""
+"""What every classifier takes and gives, whatever its engine, and what every runtime does for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
+Batch = Mapping[str, NDArray[np.int64]]
+"""Arrays of one padded batch by name, each of shape (texts, longest)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,19 @@ class Classifier(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write everything that loading needs into an existing folder."""
+        ...
+
+
+class Session(Protocol):
+    """An encoder network that a runtime has loaded; the answer to a batch depends on that batch alone."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the arrays that a batch must have."""
+        ...
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
+        """Yield the network's output for each batch, in order, shape (texts, width); it may draw batches ahead."""
         ...
 
 

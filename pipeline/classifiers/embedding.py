@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
-from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
-from pipeline.classifiers import encoders
-from pipeline.classifiers.contract import Example, Logits
-from pipeline.classifiers.windows import batches, mean_pool, to_half, unread_share, windows
+from pipeline.classifiers import encoders, processor
+from pipeline.classifiers.contract import Example, Logits, Session
+from pipeline.classifiers.runtime import TORCH, Runtime
+from pipeline.classifiers.tokens import TextTokenizer
+from pipeline.classifiers.windows import answers, unread_share, windows
 from pipeline.config import Section
 
-ENCODER = "model.safetensors"
+if TYPE_CHECKING:
+    from pipeline.classifiers.networks import Network
+
 HEAD = "head.safetensors"
 SETTINGS = "engine.json"
 
@@ -36,29 +37,34 @@ class Config(Section):
 
 
 class EmbeddingClassifier:
-    """Encoder and regression behind the classifier contract; ``weights`` (labels, width), ``bias`` (labels,)."""
+    """Encoder and regression behind the classifier contract; ``weights`` (labels, width), ``bias`` (labels,).
+
+    ``network`` gives the encoder in torch, where it is to be saved.
+    """
 
     def __init__(
         self,
         labels: tuple[str, ...],
-        encoder: nn.Module,
-        tokenizer: PreTrainedTokenizerBase,
+        session: Session,
+        tokenizer: TextTokenizer,
         max_tokens: int,
         weights: NDArray[np.float32],
         bias: NDArray[np.float32],
+        network: Callable[[], Network],
     ) -> None:
         self.labels = labels
-        self._encoder = encoder
+        self._session = session
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
         self._weights = weights
         self._bias = bias
+        self._network = network
 
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return log-odds, shape (n, labels)."""
         if not examples:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
-        vectors = embed(examples, self._encoder, self._tokenizer, self._max_tokens)
+        vectors = embed(examples, self._session, self._tokenizer, self._max_tokens, width=self._weights.shape[1])
         found: Logits = (vectors @ self._weights.T + self._bias).astype(np.float32)
         return found
 
@@ -68,31 +74,18 @@ class EmbeddingClassifier:
 
     def save(self, folder: Path) -> None:
         """Write encoder (half precision), head, tokenizer and settings into ``folder``."""
-        encoder: Any = self._encoder
-        save_file(to_half(encoder.state_dict()), folder / ENCODER)
-        encoder.config.save_pretrained(folder)
-        self._tokenizer.save_pretrained(folder)
-        head = {"weights": torch.from_numpy(self._weights), "bias": torch.from_numpy(self._bias)}
-        save_file(head, folder / HEAD)
+        self._network().save(folder)
+        save_file({"weights": self._weights, "bias": self._bias}, folder / HEAD)
         (folder / SETTINGS).write_text(json.dumps({"max_tokens": self._max_tokens}) + "\n", encoding="utf-8")
 
 
 def embed(
-    examples: Sequence[Example],
-    encoder: nn.Module,
-    tokenizer: PreTrainedTokenizerBase,
-    max_tokens: int,
-    *,
-    bf16: bool = False,
+    examples: Sequence[Example], session: Session, tokenizer: TextTokenizer, max_tokens: int, *, width: int
 ) -> NDArray[np.float32]:
     """Return unit vectors, shape (n, width): the mean of each text's window vectors."""
-    width = int(encoder.config.hidden_size)  # type: ignore[arg-type, union-attr]
     found = np.zeros((len(examples), width), dtype=np.float32)
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        for numbers, batch in batches(windows(examples, tokenizer, max_tokens), tokenizer):
-            batch.pop("focus_mask", None)  # the regression's vectors are of whole texts
-            pooled = mean_pool(encoder(**batch).last_hidden_state.float(), batch["attention_mask"])
-            np.add.at(found, numbers, nn.functional.normalize(pooled, dim=1).numpy())
+    for numbers, output in answers(windows(examples, tokenizer, max_tokens), session):
+        np.add.at(found, numbers, output)
     return found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
 
 
@@ -102,10 +95,17 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     Raises:
         ModelError: the encoder cannot be found or has the wrong digest.
     """
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    from pipeline.classifiers.networks import MeanVectors, Network, TorchSession
+
     folder = encoders.resolve(config.encoder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    encoder = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
-    vectors = embed(train, encoder, tokenizer, config.max_tokens, bf16=encoders.has_bf16())
+    encoder = AutoModel.from_pretrained(folder, dtype=torch.float32)
+    network = Network.of(MeanVectors(encoder), AutoTokenizer.from_pretrained(folder))
+    tokenizer = TextTokenizer(network.tokenizer.backend_tokenizer)
+    session = TorchSession(network, bf16=processor.has_bf16())
+    vectors = embed(train, session, tokenizer, config.max_tokens, width=encoder.config.hidden_size)
     model = LogisticRegression(C=config.regularisation, max_iter=2000, class_weight="balanced", random_state=seed).fit(
         vectors, [example.label for example in train]
     )
@@ -115,16 +115,30 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     two_sided = len(model.classes_) > 2
     weights[rows] = model.coef_ if two_sided else np.vstack([-model.coef_, model.coef_]) / 2
     bias[rows] = model.intercept_ if two_sided else np.hstack([-model.intercept_, model.intercept_]) / 2
-    return EmbeddingClassifier(tuple(labels), encoder, tokenizer, config.max_tokens, weights, bias)
-
-
-def load(folder: Path, labels: tuple[str, ...]) -> EmbeddingClassifier:
-    """Read a saved classifier."""
-    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
-    encoder.load_state_dict(load_file(folder / ENCODER))
-    head = load_file(folder / HEAD)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
     return EmbeddingClassifier(
-        labels, encoder.float().eval(), tokenizer, settings["max_tokens"], head["weights"].numpy(), head["bias"].numpy()
+        tuple(labels), TorchSession(network), tokenizer, config.max_tokens, weights, bias, lambda: network
+    )
+
+
+def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> EmbeddingClassifier:
+    """Read a saved classifier, its encoder to be run by a runtime.
+
+    Raises:
+        ModelError: the runtime cannot run this encoder.
+    """
+
+    def network() -> Network:
+        from pipeline.classifiers import networks
+
+        return networks.load_vectors(folder)
+
+    head = load_file(folder / HEAD)
+    return EmbeddingClassifier(
+        labels,
+        runtime.session(network),
+        TextTokenizer.load(folder),
+        json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["max_tokens"],
+        head["weights"],
+        head["bias"],
+        network,
     )

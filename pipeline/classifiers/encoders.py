@@ -78,12 +78,3 @@ def _wheel(config: Config) -> Path | None:
         return Path(str(importlib.resources.files(package))) / folder
     except ModuleNotFoundError:
         return None
-
-
-def has_bf16() -> bool:
-    """Tell whether this CPU has instructions for bf16; without them it is emulated, and slower than fp32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -16,6 +16,7 @@ from pydantic import Field
 from pipeline.classifiers import embedding, linear
 from pipeline.classifiers.calibration import fit_temperature, probabilities
 from pipeline.classifiers.contract import Classifier, Example, Logits, gold_indices
+from pipeline.classifiers.runtime import TORCH, Runtime
 from pipeline.config import Section
 
 SETTINGS = "engine.json"
@@ -97,15 +98,15 @@ def fit(
     )
 
 
-def load(folder: Path, labels: tuple[str, ...]) -> EnsembleClassifier:
-    """Read a saved classifier.
+def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> EnsembleClassifier:
+    """Read a saved classifier, the encoder of its embedding to be run by a runtime.
 
     Raises:
-        ModelError: a member's file holds a type outside the allow-list.
+        ModelError: a member's file holds a type outside the allow-list, or the runtime cannot run the encoder.
     """
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     classifiers: dict[str, Classifier] = {
         LINEAR: linear.load(folder / LINEAR, labels),
-        EMBEDDING: embedding.load(folder / EMBEDDING, labels),
+        EMBEDDING: embedding.load(folder / EMBEDDING, labels, runtime),
     }
     return EnsembleClassifier(labels, {name: Member(classifiers[name], **own) for name, own in settings.items()})

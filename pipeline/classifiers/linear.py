@@ -12,6 +12,7 @@ from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 import skops.io
+from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -19,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 
+from pipeline.classifiers import ngrams
 from pipeline.classifiers.contract import Example, Logits
 from pipeline.config import Section
 from pipeline.errors import ModelError
@@ -56,8 +58,8 @@ class LinearClassifier:
         found = np.full((len(examples), len(self.labels)), -30.0, dtype=np.float32)
         columns = [self.labels.index(label) for label in self.model.classes_]
         for rows in _portions(examples):
-            probabilities = self.model.predict_proba(_columns(examples[rows]))
-            found[rows, columns] = np.log(probabilities.clip(min=1e-13))
+            chances = self.model["regression"].predict_proba(_matrix(self.model["columns"], examples[rows]))
+            found[rows, columns] = np.log(chances.clip(min=1e-13))
         return found
 
     def unread(self, examples: Sequence[Example]) -> float:  # noqa: ARG002  # the contract gives them
@@ -147,6 +149,32 @@ def _portions(examples: Sequence[Example]) -> Iterator[slice]:
         size += len(example.text)
     if examples:
         yield slice(begin, len(examples))
+
+
+def _matrix(columns: ColumnTransformer, examples: Sequence[Example]) -> Any:
+    """Return what ``columns.transform`` does, several times faster."""
+    parts: list[Any] = []
+    for name, fitted, column in columns.transformers_:
+        if name == "features":
+            parts.append(_features(fitted, examples))
+        elif name != "remainder":
+            texts = [example.text if column == 0 else example.pair or "" for example in examples]
+            parts.append(fitted["tfidf"].transform(ngrams.counts(texts, fitted["hashing"])))
+    joined = sparse.hstack(parts, format="csr")
+    return joined if columns.sparse_output_ else joined.toarray()
+
+
+def _features(fitted: DictVectorizer, examples: Sequence[Example]) -> sparse.csr_matrix:
+    known = fitted.vocabulary_
+    names = [[name for name in example.features if name in known] for example in examples]
+    places = [known[name] for own in names for name in own]
+    values = [example.features[name] for example, own in zip(examples, names, strict=True) for name in own]
+    found = sparse.csr_matrix(
+        (np.array(values, dtype=np.float64), np.array(places, dtype=np.int32), np.cumsum([0, *map(len, names)])),
+        shape=(len(examples), len(known)),
+    )
+    found.sort_indices()
+    return found
 
 
 def _columns(examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.object_]]:

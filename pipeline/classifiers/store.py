@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.classifiers.calibration import predictions
 from pipeline.classifiers.contract import Classifier, Example, Prediction
+from pipeline.classifiers.runtime import REFERENCE, Runtime
 from pipeline.errors import ModelError
 from pipeline.records import file_digest
 
@@ -101,16 +102,17 @@ def save(
     return manifest
 
 
-def load(folder: Path, task: str | None = None) -> Model:
-    """Read and verify a model folder, of any task or of the given one.
+def load(folder: Path, task: str | None = None, *, runtime: str = REFERENCE, threads: int | None = None) -> Model:
+    """Read and verify a model folder, of any task or of the given one; a runtime runs its encoder, if it has one.
 
     Raises:
-        ModelError: the folder or its manifest is missing, a file is missing, altered or unexpected, or the model is
-            for another task.
+        ModelError: the folder or its manifest is missing, a file is missing, altered or unexpected, the model is
+            for another task, or the runtime cannot run its encoder.
     """
     manifest, digest = verify(folder)
     if task is not None and manifest.task != task:
         raise ModelError(f"{folder} holds a model for {manifest.task}, not for {task}; name the folder of that task")
+    ran_by = Runtime(runtime, digest, threads)
     if manifest.engine == "linear":
         from pipeline.classifiers import linear
 
@@ -118,15 +120,15 @@ def load(folder: Path, task: str | None = None) -> Model:
     elif manifest.engine == "embedding":
         from pipeline.classifiers import embedding
 
-        classifier = embedding.load(folder, manifest.labels)
+        classifier = embedding.load(folder, manifest.labels, ran_by)
     elif manifest.engine == "ensemble":
         from pipeline.classifiers import ensemble
 
-        classifier = ensemble.load(folder, manifest.labels)
+        classifier = ensemble.load(folder, manifest.labels, ran_by)
     else:
         from pipeline.classifiers import transformer
 
-        classifier = transformer.load(folder, manifest.labels)
+        classifier = transformer.load(folder, manifest.labels, ran_by)
     return Model(classifier, manifest, folder, digest, manifest.min_score)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from pipeline import metrics
 from pipeline.classifiers import dev as dev_cases
-from pipeline.classifiers import embedding, ensemble, linear, store, transformer
+from pipeline.classifiers import embedding, ensemble, fine_tuning, linear, parity, store
 from pipeline.classifiers.calibration import fit_temperature, predictions
 from pipeline.classifiers.contract import Classifier, Example, Prediction, candidates, gold_indices
 from pipeline.classifiers.dev import DevCase
@@ -67,7 +67,7 @@ def train(
 ) -> Trained:
     """Fit one engine on ``train``; early stopping and temperature use ``dev``, of which every label must be known."""
     if engine == "transformer":
-        classifier: Classifier = transformer.fit(train, dev, labels, config.transformer, seed=config.seed)
+        classifier: Classifier = fine_tuning.fit(train, dev, labels, config.transformer, seed=config.seed)
     else:
         known = [example for example in train if example.label]
         if len({example.label for example in known}) < 2:
@@ -167,8 +167,15 @@ def save(
     task: str,
     data: Mapping[str, str],
     assets: Mapping[str, bytes] | None = None,
+    seeds: Sequence[Example] = (),
 ) -> None:
-    """Write a trained engine as a model folder, with its answers on dev."""
+    """Write a trained engine as a model folder, with its answers on dev.
+
+    ``seeds`` are the dev examples of the seed corpus: an engine with an encoder keeps them, to compare runtimes on.
+    """
+    own = dict(assets or {}) | {dev_cases.FILE: dev_cases.to_jsonl(trained.dev)}
+    if seeds and trained.engine != "linear":
+        own[parity.FILE] = parity.to_jsonl(seeds)
     store.save(
         folder,
         trained.classifier,
@@ -179,5 +186,5 @@ def save(
         config=config.model_dump(mode="json"),
         data=data,
         metrics=trained.scores,
-        assets={**(assets or {}), dev_cases.FILE: dev_cases.to_jsonl(trained.dev)},
+        assets=own,
     )

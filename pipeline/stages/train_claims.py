@@ -26,16 +26,16 @@ def run(
     """Write the model folder, and one for each compared engine; return their dev scores."""
     splits = read_split(split)
 
+    def seeds(wanted: Split) -> list[Example]:
+        articles = read_labelled(stripped, splits, wanted)
+        return [example for article in articles for example in claims.examples(article)]
+
     def of(wanted: Split) -> list[Example]:
-        seeds = read_labelled(stripped, splits, wanted)
-        return [
-            *(example for article in seeds for example in claims.examples(article)),
-            *added.examples(datasets, "claims", wanted),
-        ]
+        return seeds(wanted) + added.examples(datasets, "claims", wanted)
 
     data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
     chosen, scores = training.train_all(
         config, of("train"), of("dev"), CLAIM_LABELS, task="claims", data=data, compared=compared
     )
-    training.save(chosen, model, config, task="claims", data=data)
+    training.save(chosen, model, config, task="claims", data=data, seeds=seeds("dev"))
     return scores

@@ -14,7 +14,7 @@ from pipeline.article import STANCE_LABELS
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.store import Engine
-from pipeline.corpus import LabelledArticle, Split, read_labelled, read_split
+from pipeline.corpus import LabelledArticle, read_labelled, read_split
 from pipeline.records import tree_digest
 from pipeline.targets import ASSET as TARGETS
 from pipeline.targets import load_targets
@@ -36,13 +36,12 @@ def run(
     splits = read_split(split)
     articles = read_labelled(stripped, splits, "dev")
 
-    def of(seeds: Sequence[LabelledArticle], wanted: Split) -> list[Example]:
-        return [
-            *(example for article in seeds for _, example in stance.examples(article)),
-            *added.examples(datasets, "stance", wanted),
-        ]
+    def of(seeds: Sequence[LabelledArticle]) -> list[Example]:
+        return [example for article in seeds for _, example in stance.examples(article)]
 
-    train, dev = of(read_labelled(stripped, splits, "train"), "train"), of(articles, "dev")
+    seeds = of(articles)
+    train = of(read_labelled(stripped, splits, "train")) + added.examples(datasets, "stance", "train")
+    dev = seeds + added.examples(datasets, "stance", "dev")
     data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
     chosen, scores = training.train_all(config, train, dev, STANCE_LABELS, task="stance", data=data, compared=compared)
     pairs = [pair for article in articles for pair in stance.mentions(article)]
@@ -55,7 +54,7 @@ def run(
     )
     aggregation = replace(stance.fit_aggregation(whole), min_score=min_score)
     assets = {TARGETS: targets.read_bytes(), stance.ASSET: aggregation.to_json()}
-    training.save(chosen, model, config, task="stance", data=data, assets=assets)
+    training.save(chosen, model, config, task="stance", data=data, assets=assets, seeds=seeds)
     return scores | {"article_min_score": min_score}
 
 

@@ -25,12 +25,12 @@ def run(
     """Write the model folder, and one for each compared engine; return their dev scores."""
     splits = read_split(split)
 
-    def of(wanted: Split) -> list[Example]:
+    def seeds(wanted: Split) -> list[Example]:
         articles = read_labelled(stripped, splits, wanted)
-        return [
-            *(topic.example(article.text, label=article.topic, group=article.id) for article in articles),
-            *added.examples(datasets, "topic", wanted),
-        ]
+        return [topic.example(article.text, label=article.topic, group=article.id) for article in articles]
+
+    def of(wanted: Split) -> list[Example]:
+        return seeds(wanted) + added.examples(datasets, "topic", wanted)
 
     data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
     known = topic.load_topics(topics)
@@ -44,5 +44,6 @@ def run(
         data=data,
         compared=compared,
     )
-    training.save(chosen, model, config, task="topic", data=data, assets={topic.ASSET: topics.read_bytes()})
+    assets = {topic.ASSET: topics.read_bytes()}
+    training.save(chosen, model, config, task="topic", data=data, assets=assets, seeds=seeds("dev"))
     return scores

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import re2
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.boilerplate import rules
@@ -56,6 +57,43 @@ def test_a_span_rule_leaves_nothing_behind_that_a_rule_would_take(rule: Rule, te
 @pytest.mark.parametrize("text", KEEPS)
 def test_no_rule_matches_what_a_rule_keeps(text: str) -> None:
     assert [hit.rule.id for hit in LEXICON.hits(text)] == []
+
+
+EXAMPLES = sorted({text for rule in LEXICON.rules for text in (*rule.match, *rule.keep)})
+
+
+def one_by_one(lexicon: Lexicon, line: str) -> list[str]:
+    """Return the rules that apply to a line, each tried by itself."""
+    found = []
+    for language in lexicon.languages:
+        scripts = "|".join(rf"\p{{{script}}}" for script in language.scripts)
+        if scripts and not re2.search(scripts, line):
+            continue
+        for rule in language.rules:
+            near = not rule.contains or any(one.casefold() in line.casefold() for one in rule.contains)
+            short = rule.scope == "span" or len(line) <= rule.max_chars
+            if near and short and any(one.end() > one.start() for one in re2.finditer(rule.pattern, line)):
+                found.append(rule.id)
+    return found
+
+
+@given(st.lists(st.sampled_from(EXAMPLES), min_size=1, max_size=3), st.sampled_from([" ", "", ". "]))
+@settings(max_examples=200)
+def test_rules_are_found_together_as_they_are_one_by_one(parts: list[str], between: str) -> None:
+    line = between.join(parts)
+    assert list(dict.fromkeys(hit.rule.id for hit in LEXICON.hits(line))) == one_by_one(LEXICON, line)
+
+
+def test_patterns_that_are_too_large_together_are_named(tmp_path: Path) -> None:
+    content = "language: xx\nrules:\n"
+    for number in range(4):
+        content += (
+            f"  - {{id: huge-{number}, role: promo, scope: span, pattern: '(?:\\pL{{1,400}}x){{2}}{number}', "
+            "match: [a], keep: [b]}\n"
+        )
+    (tmp_path / "xx.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"patterns of huge-0, .*huge-3 are too large together; shorten one"):
+        rules.check(rules.load(tmp_path))
 
 
 @given(st.text(max_size=80))

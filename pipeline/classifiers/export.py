@@ -1,0 +1,152 @@
+"""A network's ONNX graph, in the user's cache: exported once, verified whenever it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline import cache
+from pipeline.errors import ModelError, OutputError
+from pipeline.records import file_digest
+
+if TYPE_CHECKING:
+    from pipeline.classifiers.networks import Network
+
+Form = Literal["fp32", "dynamic-int8", "weight-int8"]
+"""Of a graph: as exported; with linear layers in 8 bits for ONNX Runtime; with their weights in 8 bits for OpenVINO."""
+OUTPUT = "output"
+_VERSION = 1  # to be raised whenever this module makes other graphs of the same networks
+_LIBRARIES = ("torch", "transformers", "onnx", "onnxscript")
+_QUANTIZED_BY: dict[Form, tuple[str, ...]] = {"fp32": (), "dynamic-int8": ("onnxruntime",), "weight-int8": ()}
+_LOG = logging.getLogger("newsfacts")
+
+
+def graph(network: Callable[[], Network], model: str, form: Form = "fp32") -> Path:
+    """Return the file of a network's graph.
+
+    ``model`` is the digest of the model that the network belongs to; ``network`` is called where no graph lies there.
+
+    Raises:
+        ModelError: the network cannot be exported.
+        OutputError: the cache cannot be written.
+    """
+    folder = cache.folder(None) / "graphs"
+    stem = f"{model[:16]}-{_key(model, form)}"
+    for known in sorted(folder.glob(f"{stem}-*.onnx")):
+        if known.stem.rpartition("-")[2] == file_digest(known):
+            return known
+        _LOG.warning("%s is damaged; it is made again", known)
+        known.unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch, _quiet():
+            made = Path(scratch) / "graph.onnx"
+            if form == "dynamic-int8":
+                _quantize(graph(network, model), made)
+            elif form == "weight-int8":
+                encoder: Any = network().module.encoder
+                _quantize_weights(graph(network, model), made, encoder.config.num_hidden_layers)
+            else:
+                _export(network(), made)
+            # The name carries the digest: two processes at once write two whole files, or the same one twice.
+            place = folder / f"{stem}-{file_digest(made)}.onnx"
+            made.replace(place)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write a graph to {folder}: {error.strerror}; free the place, or name another in {cache.VARIABLE}"
+        ) from None
+    return place
+
+
+def _key(model: str, form: Form) -> str:
+    versions = {name: importlib.metadata.version(name) for name in (*_LIBRARIES, *_QUANTIZED_BY[form])}
+    told = json.dumps([_VERSION, model, form, versions], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _export(network: Network, place: Path) -> None:
+    import torch
+
+    example = {name: torch.ones(2, 8, dtype=torch.int64) for name in network.inputs}
+    sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    try:
+        program = torch.onnx.export(
+            network.module,
+            kwargs=example,
+            input_names=list(example),
+            output_names=[OUTPUT],
+            dynamic_shapes=dict.fromkeys(example, sizes),
+            dynamo=True,
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:
+        kind = type(network.module.encoder).__name__
+        cause = str(error.__cause__ or error).partition("\n")[0]  # the rest is for those who work on the exporter
+        raise ModelError(f"{kind} cannot be exported to ONNX ({cause}); choose the runtime torch") from error
+    assert program is not None
+    program.save(place, external_data=False)
+
+
+def _quantize(source: Path, place: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    prepared = place.with_name("prepared.onnx")
+    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+    quantize_dynamic(
+        str(prepared), str(place), op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8
+    )
+
+
+def _quantize_weights(source: Path, place: Path, layers: int) -> None:
+    """Write a graph whose linear layers have 8-bit weights, one scale a column, but for those of the first layer.
+
+    OpenVINO then quantizes what goes into them as it comes. The first layer's inputs, straight from the embeddings,
+    have the most outliers: in 8 bits it would cost more labels than all others together.
+    """
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(source)
+    weights = {one.name: one for one in model.graph.initializer}
+    linear = [
+        node
+        for node in model.graph.node
+        if node.op_type == "MatMul" and node.input[1] in weights and len(weights[node.input[1]].dims) == 2
+    ]
+    widened = []
+    for node in linear[len(linear) // layers :]:
+        name = node.input[1]
+        values = numpy_helper.to_array(weights[name])
+        scale = (np.abs(values).max(axis=0) / 127).clip(min=1e-12).astype(np.float32)
+        whole = np.round(values / scale).astype(np.int8)
+        parts = {f"{name}.int8": whole, f"{name}.scale": scale}
+        model.graph.initializer.remove(weights[name])
+        model.graph.initializer.extend(numpy_helper.from_array(value, part) for part, value in parts.items())
+        widened.append(helper.make_node("DequantizeLinear", list(parts), [f"{name}.wide"], axis=1))
+        node.input[1] = f"{name}.wide"
+    for number, node in enumerate(widened):  # before whatever uses them
+        model.graph.node.insert(number, node)
+    onnx.save(model, place)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to ourselves what the exporter and the quantizer tell those who work on them."""
+    known = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(known)

@@ -1,0 +1,160 @@
+"""The two networks that runtimes run, in torch: an encoder's mean vectors, and a head over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+
+from pipeline.classifiers.contract import Batch
+
+WEIGHTS = "model.safetensors"
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+_FOCUS = "focus_mask"
+
+
+class MeanVectors(nn.Module):
+    """Encoder → unit means over tokens, shape (batch, width)."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """Return the vectors of a padded batch."""
+        hidden = _hidden(self.encoder, input_ids, attention_mask, token_type_ids).float()
+        return nn.functional.normalize(mean_pool(hidden, attention_mask), dim=1)
+
+
+class LabelLogits(nn.Module):
+    """Encoder → means over tokens → dropout → linear head, shape (batch, labels).
+
+    A focused one also sees the mean over each text's focus.
+    """
+
+    def __init__(self, encoder: nn.Module, labels: int, *, focused: bool, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.focused = focused
+        self.dropout = nn.Dropout(dropout)
+        width: Any = encoder.config.hidden_size  # type: ignore[union-attr]
+        self.head = nn.Linear(2 * width if focused else width, labels)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        focus_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Return the logits of a padded batch; ``focus_mask`` is 1 for the tokens of each text's focus."""
+        hidden = _hidden(self.encoder, input_ids, attention_mask, token_type_ids)
+        pooled = mean_pool(hidden, attention_mask)
+        if self.focused:
+            focus = mean_pool(hidden, attention_mask if focus_mask is None else focus_mask)
+            pooled = torch.cat((pooled, focus), dim=1)
+        logits: Tensor = self.head(self.dropout(pooled)).float()
+        return logits
+
+
+def _hidden(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None) -> Tensor:
+    types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+    hidden: Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
+    return hidden
+
+
+def mean_pool(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """Return the mean of hidden states (batch, tokens, width) over real tokens, shape (batch, width)."""
+    mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A module, its encoder's tokenizer, and the names of the arrays that the module takes."""
+
+    module: MeanVectors | LabelLogits
+    tokenizer: PreTrainedTokenizerBase
+    inputs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, module: MeanVectors | LabelLogits, tokenizer: PreTrainedTokenizerBase) -> Self:
+        """Return a module with its tokenizer and what this gives it, ready to answer."""
+        names = [name for name in _INPUTS if name in tokenizer.model_input_names]
+        if isinstance(module, LabelLogits) and module.focused:
+            names.append(_FOCUS)
+        module.eval()
+        return cls(module, tokenizer, tuple(names))
+
+    def save(self, folder: Path) -> None:
+        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``.
+
+        Of mean vectors the weights are the encoder's own, as pretrained ones are written.
+        """
+        encoder: Any = self.module.encoder
+        weights = self.module if isinstance(self.module, LabelLogits) else encoder
+        save_file(_to_half(weights.state_dict()), folder / WEIGHTS)
+        encoder.config.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def load_vectors(folder: Path) -> Network:
+    """Read an encoder as ``Network.save`` wrote it; its weights are widened to fp32."""
+    encoder = _unfilled(folder)
+    encoder.load_state_dict(load_file(folder / WEIGHTS))
+    return Network.of(MeanVectors(encoder), AutoTokenizer.from_pretrained(folder))
+
+
+def load_logits(folder: Path, labels: int, *, focused: bool) -> Network:
+    """Read an encoder with its head as ``Network.save`` wrote it; the weights are widened to fp32."""
+    module = LabelLogits(_unfilled(folder), labels, focused=focused)
+    module.load_state_dict(load_file(folder / WEIGHTS))
+    return Network.of(module, AutoTokenizer.from_pretrained(folder))
+
+
+def _unfilled(folder: Path) -> nn.Module:
+    encoder: nn.Module = AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+    return encoder
+
+
+def _to_half(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in half precision, which halves a model folder and changes no label seen in practice."""
+    return {
+        name: tensor.detach().to(torch.float16 if tensor.is_floating_point() else tensor.dtype).contiguous()
+        for name, tensor in state.items()
+    }
+
+
+class TorchSession:
+    """Runs a network by torch: the reference, in fp32 or under bf16 autocast."""
+
+    def __init__(self, network: Network, *, bf16: bool = False, threads: int | None = None) -> None:
+        self.inputs = network.inputs
+        self._module = network.module
+        self._bf16 = bf16
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
+        """Yield the network's output for each batch, in order."""
+        for batch in batches:
+            tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
+                output: NDArray[np.float32] = self._module(**tensors).numpy()
+            yield output
+
+
+def keep_in_bf16(network: Network) -> Network:
+    """Turn a network's linear layers into bf16, as autocast would do again for every batch; return it."""
+    for module in network.module.modules():
+        if isinstance(module, nn.Linear):
+            module.to(torch.bfloat16)
+    return network

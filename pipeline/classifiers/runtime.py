@@ -1,0 +1,183 @@
+"""What runs an encoder network: torch, the reference, or ONNX Runtime or OpenVINO, from an exported graph."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pipeline
+from pipeline.classifiers import processor
+from pipeline.classifiers.contract import Batch, Session
+from pipeline.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from pipeline.classifiers.networks import Network
+
+REFERENCE = "torch"
+RUNTIMES = (REFERENCE, "torch-bf16", "onnx", "onnx-int8", "openvino", "openvino-bf16", "openvino-int8")
+AUTO = "auto"
+LIBRARIES = {
+    "torch": ("torch", "transformers"),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
+}
+"""What each kind of runtime needs; all but torch are extras of this package, of the same name."""
+_GROUP = (
+    384  # divides the widths of MiniLM's layers and of BERT's; OpenVINO reads a layer that it does not divide in fp
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a model's encoder is run by."""
+
+    name: str
+    model: str = ""
+    """Digest of the model, by which its exported graphs are known."""
+    threads: int | None = None
+    """None takes all cores that this process may use; torch then keeps the number that it has."""
+
+    def session(self, network: Callable[[], Network]) -> Session:
+        """Return a network ready to run; ``network`` is called where torch or the exporter needs it.
+
+        Raises:
+            ModelError: the runtime cannot run this network.
+            OutputError: the exported graph cannot be written.
+        """
+        kind, _, precision = self.name.partition("-")
+        if kind == "torch":
+            from pipeline.classifiers.networks import TorchSession, keep_in_bf16
+
+            bf16 = precision == "bf16"
+            return TorchSession(keep_in_bf16(network()) if bf16 else network(), bf16=bf16, threads=self.threads)
+
+        from pipeline.classifiers import export
+
+        threads = self.threads or processor.cores()
+        if kind == "onnx":
+            form: export.Form = "dynamic-int8" if precision == "int8" else "fp32"
+            return _OnnxSession(export.graph(network, self.model, form), threads)
+        form = "weight-int8" if precision == "int8" else "fp32"
+        return _OpenVinoSession(export.graph(network, self.model, form), threads, precision)
+
+
+TORCH = Runtime(REFERENCE)
+
+
+def check(name: str) -> None:
+    """Refuse a runtime that cannot run here.
+
+    Raises:
+        ConfigError: it is unknown, its extra is not installed, or this CPU lacks its precision.
+    """
+    if name not in RUNTIMES:
+        raise ConfigError(f"unknown runtime {name!r}; known: {', '.join((AUTO, *RUNTIMES))}")
+    if lacking := missing(name):
+        kind = name.partition("-")[0]
+        raise ConfigError(
+            f"runtime {name!r} needs {', '.join(lacking)}, which {'is' if len(lacking) == 1 else 'are'} not installed; "
+            f"pip install 'newsfacts[{kind}]', or choose another of {', '.join(available())}"
+        )
+    if not _fast(name):
+        raise ConfigError(f"this CPU has no bf16, which runtime {name!r} needs; choose one of {', '.join(available())}")
+
+
+def available() -> tuple[str, ...]:
+    """Return the runtimes that can run here, the reference first."""
+    return tuple(name for name in RUNTIMES if not missing(name) and _fast(name))
+
+
+def versions(name: str) -> dict[str, str]:
+    """Return the version of each library whose change may change a runtime's results."""
+    kinds = dict.fromkeys((REFERENCE, name.partition("-")[0]))
+    used = [library for kind in kinds for library in LIBRARIES[kind]]
+    return {"newsfacts": pipeline.__version__, **{library: importlib.metadata.version(library) for library in used}}
+
+
+def missing(name: str) -> list[str]:
+    """Return the libraries that a runtime needs and that are not installed."""
+    return [library for library in LIBRARIES[name.partition("-")[0]] if importlib.util.find_spec(library) is None]
+
+
+def _fast(name: str) -> bool:
+    return not name.endswith("-bf16") or processor.has_bf16()
+
+
+class _OnnxSession:
+    """A graph that ONNX Runtime runs, one batch after the other."""
+
+    def __init__(self, graph: Path, threads: int) -> None:
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors
+        try:
+            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        except (errors.Fail, errors.InvalidGraph, errors.NotImplemented, errors.RuntimeException) as error:
+            raise ModelError(f"ONNX Runtime cannot run {graph} ({error}); choose another runtime") from error
+        self.inputs = tuple(given.name for given in self._session.get_inputs())
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
+        for batch in batches:
+            yield self._session.run(None, dict(batch))[0]
+
+
+class _OpenVinoSession:
+    """A graph that OpenVINO runs, each batch on a thread of its own, while the next ones are drawn."""
+
+    def __init__(self, graph: Path, threads: int, precision: str) -> None:
+        import openvino
+
+        in_bf16 = precision == "bf16" or (precision == "int8" and processor.has_bf16())
+        quantized = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP} if precision == "int8" else {}
+        try:
+            # One thread for each batch: nothing waits for another thread, and a batch's result is the same on any
+            # number of them. Unpinned, since several processes would be pinned to the same cores.
+            compiled = openvino.Core().compile_model(
+                str(graph),
+                "CPU",
+                {
+                    "INFERENCE_PRECISION_HINT": "bf16" if in_bf16 else "f32",
+                    "INFERENCE_NUM_THREADS": threads,
+                    "NUM_STREAMS": threads,
+                    "ENABLE_CPU_PINNING": False,
+                    **quantized,
+                },
+            )
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO cannot run {graph} ({error}); choose another runtime") from error
+        self.inputs = tuple(given.any_name for given in compiled.inputs)
+        # Twice as many requests as threads: one that ends finds the next batch waiting.
+        self._requests = [compiled.create_infer_request() for _ in range(2 * threads)]
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
+        idle, busy = deque(self._requests), deque[Any]()
+        try:
+            for batch in batches:
+                if not idle:
+                    yield _finished(busy[0])
+                    idle.append(busy.popleft())
+                busy.append(idle.popleft())
+                busy[-1].start_async(dict(batch))
+            while busy:
+                yield _finished(busy[0])
+                busy.popleft()
+        finally:
+            for request in busy:
+                request.wait()
+
+
+def _finished(request: Any) -> NDArray[np.float32]:
+    request.wait()
+    output: NDArray[np.float32] = request.get_output_tensor().data.copy()
+    return output

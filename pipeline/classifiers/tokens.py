@@ -1,0 +1,138 @@
+"""Texts → token ids; a tokenizer that goes word by word is asked for each word once, as texts repeat most of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import chain
+from pathlib import Path
+
+from tokenizers import Encoding, Tokenizer
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+_LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
+_MANY = 2**16  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around a text and its second segment, if it has one; each part as ids and types."""
+
+    before: tuple[list[int], list[int]]
+    between: tuple[list[int], list[int]]
+    end: tuple[list[int], list[int]]
+    text_type: int
+    pair_type: int
+
+    @property
+    def length(self) -> int:
+        """The number of special tokens."""
+        return len(self.before[0]) + len(self.between[0]) + len(self.end[0])
+
+    def ids(self, text: Sequence[int], pair: Sequence[int]) -> list[int]:
+        """Return the ids of a whole window."""
+        return [*self.before[0], *text, *self.between[0], *pair, *self.end[0]]
+
+    def types(self, text: int, pair: int) -> list[int]:
+        """Return the token types of a window whose segments have so many tokens."""
+        texts, pairs = [self.text_type] * text, [self.pair_type] * pair
+        return [*self.before[1], *texts, *self.between[1], *pairs, *self.end[1]]
+
+    def mask(self, text: Sequence[int], length: int) -> list[int]:
+        """Return a mask of the text's tokens as that of a whole window of some length."""
+        before = len(self.before[0])
+        return [0] * before + [*text] + [0] * (length - before - len(text))
+
+
+class TextTokenizer:
+    """Gives a text the ids that a tokenizer of the tokenizers library gives it."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()  # files of pretrained encoders may set both
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        self._known: dict[str, list[int]] = {}
+        self._offsets = lru_cache(maxsize=2**10)(self._offsets_of)
+
+    @classmethod
+    def load(cls, folder: Path) -> TextTokenizer:
+        """Read the tokenizer of an encoder's folder."""
+        return cls(Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, without special tokens."""
+        known = self._known
+        pieces = [text.split(" ") if self._by_word else [text] for text in texts]
+        new = list({piece: None for own in pieces for piece in own if piece not in known})
+        encoded = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
+        known.update((piece, encoding.ids) for piece, encoding in zip(new, encoded, strict=True))
+        found = [list(chain.from_iterable(map(known.__getitem__, own))) for own in pieces]
+        for piece in new:
+            if len(piece) > _LONG:
+                del known[piece]
+        if len(known) > _MANY:
+            known.clear()
+        return found
+
+    def within(self, text: str, start: int, end: int) -> list[int]:
+        """Return 1 for each token of a text that reaches into ``start:end``, else 0."""
+        first, last = 0, len(text)
+        if self._by_word:
+            first = text.rfind(" ", 0, start) + 1
+            last = text.find(" ", end) if " " in text[end:] else last
+        offsets = self._offsets(text[first:last])
+        inside = [int(first + begin < end and first + finish > start) for begin, finish in offsets]
+        before, after = self.ids([text[:first], text[last:]])
+        return [0] * len(before) + inside + [0] * len(after)
+
+    def head(self, text: str, tokens: int) -> str:
+        """Return the beginning of a text that has at most so many tokens."""
+        if len(text.encode()) <= tokens:
+            return text
+        offsets = self._offsets(text)[:tokens]
+        return text[: offsets[-1][1]] if offsets else ""
+
+    def _offsets_of(self, text: str) -> list[tuple[int, int]]:
+        return self._tokenizer.encode(text, add_special_tokens=False).offsets
+
+    def frame(self, *, paired: bool) -> Frame:
+        """Return what stands around texts alone, or around those with a second segment."""
+        return self._around_pairs if paired else self._around_texts
+
+    @cached_property
+    def _around_texts(self) -> Frame:
+        return _frame(self._tokenizer.encode("a"))
+
+    @cached_property
+    def _around_pairs(self) -> Frame:
+        return _frame(self._tokenizer.encode("a", "a"))
+
+    @cached_property
+    def _by_word(self) -> bool:
+        """Whether blanks part all tokens, and what stands beyond one changes none: so with BERT's own two steps."""
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        return (
+            isinstance(self._tokenizer.normalizer, BertNormalizer)
+            and isinstance(self._tokenizer.pre_tokenizer, BertPreTokenizer)
+            and not any(" " in token.content or token.lstrip or token.rstrip for token in added)
+        )
+
+
+def _frame(example: Encoding) -> Frame:
+    """Return what an encoded example has around its one or two segments."""
+    segments = example.sequence_ids
+    text = [place for place, segment in enumerate(segments) if segment == 0]
+    pair = [place for place, segment in enumerate(segments) if segment == 1]
+
+    def part(start: int, end: int) -> tuple[list[int], list[int]]:
+        return example.ids[start:end], example.type_ids[start:end]
+
+    return Frame(
+        before=part(0, text[0]),
+        between=part(text[-1] + 1, pair[0]) if pair else ([], []),
+        end=part((pair or text)[-1] + 1, len(segments)),
+        text_type=example.type_ids[text[0]],
+        pair_type=example.type_ids[pair[0]] if pair else 0,
+    )

@@ -1,0 +1,113 @@
+"""Exported graphs lie in the cache: made once, verified, made again where they are damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.classifiers import export, networks
+from pipeline.classifiers.networks import LabelLogits, Network
+from pipeline.classifiers.runtime import Runtime
+from pipeline.errors import ModelError, OutputError
+
+MODEL = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where graphs lie."""
+    monkeypatch.setenv("NEWSFACTS_CACHE", str(tmp_path))
+    return tmp_path / "graphs"
+
+
+@pytest.fixture
+def network(tiny_encoders: dict[str, Path]) -> Network:
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = tiny_encoders["bert"]
+    module = networks.MeanVectors(AutoModel.from_pretrained(folder))
+    return Network.of(module, AutoTokenizer.from_pretrained(folder))
+
+
+def never() -> Network:
+    raise AssertionError("exported again")
+
+
+def test_a_graph_is_exported_once_and_nothing_else_is_left(cached: Path, network: Network) -> None:
+    first = export.graph(lambda: network, MODEL)
+    assert export.graph(never, MODEL) == first
+    assert list(cached.iterdir()) == [first]
+    quantized = export.graph(never, MODEL, "dynamic-int8")
+    assert export.graph(never, MODEL, "dynamic-int8") == quantized
+    assert sorted(cached.iterdir()) == sorted([first, quantized])
+    assert quantized.stat().st_size < first.stat().st_size
+
+
+def test_each_model_and_each_version_of_a_library_has_its_own(
+    cached: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = export.graph(lambda: network, MODEL)
+    other = export.graph(lambda: network, MODEL[::-1])
+    monkeypatch.setattr(export.importlib.metadata, "version", lambda name: "99")
+    later = export.graph(lambda: network, MODEL)
+    assert len({first.name, other.name, later.name}) == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 100])
+def test_a_damaged_graph_is_made_again(
+    cached: Path, network: Network, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = export.graph(lambda: network, MODEL)
+    content = first.read_bytes()
+    first.write_bytes(content[: len(content) // 2] + damage)
+    again = export.graph(lambda: network, MODEL)
+    assert f"{first} is damaged" in caplog.text
+    assert list(cached.iterdir()) == [again]
+    assert len(again.read_bytes()) == len(content)
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnx-int8", "openvino", "openvino-int8"])
+def test_a_session_from_a_damaged_cache_answers(cached: Path, network: Network, name: str) -> None:
+    pytest.importorskip("onnxruntime" if name.startswith("onnx") else name)
+    batch = {given: torch.ones(2, 5, dtype=torch.int64).numpy() for given in network.inputs}
+    before = next(Runtime(name, MODEL, 1).session(lambda: network).run([batch]))
+    for graph in cached.iterdir():
+        graph.write_bytes(b"no graph")
+    after = next(Runtime(name, MODEL, 1).session(lambda: network).run([batch]))
+    assert (before == after).all()
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("NEWSFACTS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(OutputError, match=r"cannot write a graph to .*file.graphs: .*NEWSFACTS_CACHE"):
+        export.graph(never, MODEL)
+
+
+class Unexportable(nn.Module):
+    """An encoder that does with its input what no graph can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = type("Config", (), {"hidden_size": 4})
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> object:
+        states = torch.zeros(*input_ids.shape, 4) + float(str(int(input_ids.sum())))
+        return type("Output", (), {"last_hidden_state": states})
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_what_cannot_be_exported_is_named_with_the_runtime_that_takes_it(
+    cached: Path, network: Network, name: str
+) -> None:
+    module = LabelLogits(Unexportable(), 3, focused=False)
+    given: Callable[[], Network] = lambda: Network(module, network.tokenizer, ("input_ids", "attention_mask"))  # noqa: E731
+    with pytest.raises(ModelError, match=r"Unexportable cannot be exported to ONNX .* choose the runtime torch"):
+        Runtime(name, MODEL, 1).session(given)
+    assert list(cached.iterdir()) == []

@@ -1,0 +1,162 @@
+"""Fine-tuning: the loss where labels are known and where they are not, and the same weights from the same data."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from pipeline.classifiers import encoders, fine_tuning
+from pipeline.classifiers.contract import Example
+from pipeline.classifiers.networks import LabelLogits
+from tests.classifiers.test_transformer import LABELS, config, sentences
+
+
+def test_training_twice_gives_the_same_weights(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        found = fine_tuning.fit(
+            sentences(40, 1), sentences(10, 2), LABELS, config(tiny_encoders["bert"], epochs=1), seed=5
+        )
+        found.save(tmp_path / name)
+        contents.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_the_weights_of_the_last_epochs_are_averaged(
+    tiny_encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[Tensor] = []
+
+    def keep(*given: object, model: nn.Module, **others: object) -> None:
+        heads.append(model.get_parameter("network.head.weight").detach().clone())
+
+    monkeypatch.setattr("pipeline.classifiers.fine_tuning._LogEpochs.on_evaluate", keep)
+    given = config(tiny_encoders["bert"], epochs=3, averaged_epochs=2)
+    found = fine_tuning.fit(sentences(40, 1), sentences(10, 2), LABELS, given, seed=5)
+    assert len(heads) == 3
+    head = found._network().module.get_parameter("head.weight")
+    torch.testing.assert_close(head.data, (heads[1] + heads[2]) / 2)
+    with pytest.raises(ValueError, match="averaged_epochs is 9, of 8 epochs"):
+        config(tiny_encoders["bert"], averaged_epochs=9)
+
+
+def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
+    from pipeline.errors import ModelError
+
+    shutil.copytree(tiny_encoders["bert"], tmp_path / "bert")
+    given = config(tmp_path / "bert")
+    with (tmp_path / "bert" / "model.safetensors").open("ab") as stream:
+        stream.write(b"\0")
+    assert isinstance(given.encoder, encoders.Config)
+    with pytest.raises(ModelError, match=r"model\.safetensors has sha256 .* the configuration says"):
+        fine_tuning.fit(sentences(4, 1), sentences(4, 2), LABELS, given, seed=5)
+
+
+def test_a_label_weighs_by_the_root_of_its_examples_and_its_shares_of_partial_ones() -> None:
+    known = [Example(label, label=label) for label in ("praise", "praise", "praise", "blame", "unseen", "unseen")]
+    partial = [Example("either", among=("blame", "unseen"))] * 4
+    # 3 of praise, 1 + 4/2 of blame, 2 + 4/2 of unseen; without the shares blame would be the rarest by far.
+    counts = np.array([3, 3, 4])
+    found = fine_tuning._label_weights(known + partial, LABELS)
+    np.testing.assert_allclose(found, np.sqrt(counts.mean() / counts), rtol=1e-6)
+    alone = fine_tuning._label_weights(known, LABELS)
+    np.testing.assert_allclose(alone, np.sqrt(2 / np.array([3, 1, 2])), rtol=1e-6)
+
+
+def test_a_label_of_which_there_is_less_than_one_example_weighs_as_if_there_were_one() -> None:
+    examples = [Example("x", label="praise")] * 4 + [Example("x", among=("blame", "praise"))]
+    counts = np.array([4.5, 1, 1])
+    np.testing.assert_allclose(fine_tuning._label_weights(examples, LABELS), np.sqrt(counts.mean() / counts), rtol=1e-6)
+
+
+# --- the loss
+
+
+class Given(nn.Module):
+    """Stands for an encoder: the hidden state of token number ``n`` is row ``n``."""
+
+    def __init__(self, states: Tensor) -> None:
+        super().__init__()
+        self.states = nn.Parameter(states)
+        self.config = SimpleNamespace(hidden_size=states.shape[1])
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(last_hidden_state=self.states[input_ids])
+
+
+def learned(
+    logits: Tensor, possible: Tensor, weight: Tensor | None = None, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Return the network's loss where its logits are these, and the loss's gradient by each of them."""
+    count, labels = logits.shape
+    encoder = Given(logits)
+    network = LabelLogits(encoder, labels, focused=False)
+    with torch.no_grad():
+        network.head.weight.copy_(torch.eye(labels))
+        network.head.bias.zero_()
+    found = fine_tuning._WithLoss(network, smoothing)(
+        input_ids=torch.arange(count)[:, None],
+        attention_mask=torch.ones(count, 1),
+        labels=possible,
+        weight=torch.ones(count) if weight is None else weight,
+    )
+    found["loss"].backward()
+    assert encoder.states.grad is not None
+    return found["loss"].detach(), encoder.states.grad
+
+
+Case = tuple[Tensor, Tensor, Tensor]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Draw logits of some texts, what each may be, and how much it weighs."""
+    labels = draw(st.integers(2, 5))
+    logits = st.lists(st.floats(-8, 8, width=32), min_size=labels, max_size=labels)
+    possible = st.lists(st.sampled_from([0.0, 1.0]), min_size=labels, max_size=labels).filter(any)
+    rows = draw(st.lists(st.tuples(logits, possible, st.floats(0.25, 4, width=32)), min_size=1, max_size=4))
+    numbers, candidates, weights = zip(*rows, strict=True)
+    return torch.tensor(numbers), torch.tensor(candidates), torch.tensor(weights)
+
+
+@given(cases(), st.sampled_from([0.0, 0.1, 0.5]))
+def test_the_loss_of_known_labels_is_cross_entropy_with_label_smoothing(case: Case, smoothing: float) -> None:
+    logits, possible, weight = case
+    gold = possible.argmax(dim=1)
+    found, _ = learned(logits, nn.functional.one_hot(gold, logits.shape[1]).float(), weight, smoothing)
+    each = nn.CrossEntropyLoss(reduction="none", label_smoothing=smoothing)(logits, gold)
+    torch.testing.assert_close(found, (each * weight).sum() / weight.sum(), atol=1e-5, rtol=1e-4)
+
+
+@given(cases())
+def test_the_loss_of_several_labels_is_minus_the_log_of_their_probability_together(case: Case) -> None:
+    logits, possible, weight = case
+    found, gradient = learned(logits, possible, weight)
+    together = (logits.double().softmax(dim=1) * possible).sum(dim=1)
+    expected = (-together.log() * weight).sum() / weight.sum()
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-4)
+    assert torch.isfinite(gradient).all()
+
+
+@given(cases())
+def test_a_text_that_may_be_anything_teaches_nothing(case: Case) -> None:
+    logits, possible, weight = case
+    found, gradient = learned(logits, torch.ones_like(possible), weight)
+    assert float(found) == pytest.approx(0, abs=1e-5)
+    assert gradient.abs().max() < 1e-5
+
+
+def test_of_what_a_text_may_be_nothing_is_preferred() -> None:
+    _, gradient = learned(torch.tensor([[0.5, 0.5, 2.0]]), torch.tensor([[1.0, 1.0, 0.0]]))
+    first, second, excluded = gradient[0].tolist()
+    assert first == pytest.approx(second)
+    assert first < 0 < excluded

@@ -1,0 +1,81 @@
+"""Windows hold every token of a text once, and batches every window: nothing is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from pipeline.classifiers.contract import Example
+from pipeline.classifiers.tokens import TextTokenizer
+from pipeline.classifiers.windows import batches, pad, windows
+from tests.encoders import MAKERS, WORDS
+
+ARCHITECTURES = sorted(MAKERS)
+MAX_TOKENS = 24
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@given(words=st.lists(st.sampled_from(WORDS.split()), max_size=90), pair=st.sampled_from(["", "the mayor"]))
+@settings(max_examples=25)
+def test_windows_hold_every_token_and_the_pair(
+    tiny_encoders: dict[str, Path], architecture: str, words: list[str], pair: str
+) -> None:
+    tokenizer = TextTokenizer.load(tiny_encoders[architecture])
+    text = " ".join(words)
+    found = windows([Example("a"), Example(text, pair=pair)], tokenizer, MAX_TOKENS)
+    own = [window for window in found if window.example == 1]
+    assert [window.example for window in found] == [0] + [1] * len(own)
+    assert all(0 < window.length <= MAX_TOKENS for window in found)
+    whole, second = tokenizer.ids([text, pair])
+    frame = tokenizer.frame(paired=bool(pair))
+    specials = {*frame.before[0], *frame.between[0], *frame.end[0]}
+    tokens = [[token for token in window.ids if token not in specials] for window in own]
+    assert all(window[len(window) - len(second) :] == second for window in tokens)
+    assert [token for window in tokens for token in window[: len(window) - len(second)]] == whole
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@given(words=st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=60), data=st.data())
+@settings(max_examples=25)
+def test_the_focus_is_its_own_tokens_and_windows_without_them_are_left_out(
+    tiny_encoders: dict[str, Path], architecture: str, words: list[str], data: st.DataObject
+) -> None:
+    tokenizer = TextTokenizer.load(tiny_encoders[architecture])
+    chosen = data.draw(st.integers(0, len(words) - 1))
+    start = len(" ".join([*words[:chosen], ""]))
+    focus = (start, start + len(words[chosen]))
+    found = windows([Example(" ".join(words), pair="the mayor", focus=focus), Example("a")], tokenizer, MAX_TOKENS)
+    own = [window for window in found if window.example == 0]
+    tokens = [token for window in own for token, inside in zip(window.ids, window.focus or (), strict=True) if inside]
+    library = Tokenizer.from_file(str(tiny_encoders[architecture] / "tokenizer.json"))
+    assert library.decode(tokens).strip() == words[chosen]
+    assert [window.focus for window in found if window.example == 1] == [None]
+    batch = pad(found, ("input_ids", "focus_mask"))
+    assert batch["focus_mask"].sum(axis=1).tolist() == [sum(window.focus or ()) for window in own] + [found[-1].length]
+
+
+def test_batches_hold_every_window_once_padded_to_the_longest(tiny_encoders: dict[str, Path]) -> None:
+    tokenizer = TextTokenizer.load(tiny_encoders["bert"])
+    examples = [Example("the council " * (number % 13 + 1)) for number in range(75)]
+    found = windows(examples, tokenizer, MAX_TOKENS)
+    numbers: list[int] = []
+    for own in batches(found):
+        numbers += [window.example for window in own]
+        batch = pad(own, INPUTS)
+        assert {array.shape for array in batch.values()} == {batch["input_ids"].shape}
+        assert batch["attention_mask"].sum(axis=1).tolist() == [window.length for window in own]
+        assert batch["attention_mask"].sum(axis=1).max() == batch["input_ids"].shape[1]
+    assert sorted(numbers) == sorted(window.example for window in found)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_second_segment_longer_than_a_window_is_answered(tiny_encoders: dict[str, Path], architecture: str) -> None:
+    tokenizer = TextTokenizer.load(tiny_encoders[architecture])
+    found = windows([Example("the mayor won", pair="the council " * 60)], tokenizer, MAX_TOKENS)
+    assert found
+    assert all(window.length <= MAX_TOKENS for window in found)
