@@ -77,15 +77,16 @@ def test_without_the_extra_its_name_is_told(
     assert "run pip install 'newsfacts[ray]'" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_named(
     light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "no address")
-    source, output = pages(tmp_path / "in.jsonl", None), tmp_path / "ray" / "out.jsonl"
-    outcome = newsfacts("annotate", source, "--output", output, "--models", light_models, "--engine", "ray")
-    assert outcome.code == 2
-    assert "no Ray at no address: " in outcome.err
-    assert "correct RAY_ADDRESS" in outcome.err
+    outcome = by_ray(light_models, pages(tmp_path / "in.jsonl", None), tmp_path / "ray" / "out.jsonl")
+    assert outcome.returncode == 2
+    assert "newsfacts: no Ray at no address: " in outcome.stderr
+    assert "correct RAY_ADDRESS" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
 
 
 @pytest.mark.parametrize(
