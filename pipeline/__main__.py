@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
 import pipeline
 from pipeline import seed_commands
-from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError
+from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError, WorkerError
 
 if TYPE_CHECKING:
-    from pipeline.annotator import Annotator
     from pipeline.boilerplate.recurring import Config as RecurringConfig
     from pipeline.datasets import Task
+    from pipeline.shards import Recipe
     from pipeline.stages.annotate import Config as AnnotateConfig
 
 DONE, BEYOND_CEILING, WRONG_CALL, UNUSABLE = 0, 1, 2, 3
@@ -26,6 +28,7 @@ INTERRUPTED = 130  # as a shell counts: 128 and the number of SIGINT
 _LOG = logging.getLogger("newsfacts")
 EXAMPLE = "mw-nato-chief-kyiv"
 Arguments = ParamSpec("Arguments")
+Name = TypeVar("Name", bound=str)
 
 app = typer.Typer(
     name="newsfacts",
@@ -51,9 +54,12 @@ def _interruptible(command: Callable[Arguments, None]) -> Callable[Arguments, No
     def told(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             output = kwargs.get("output")
-            typer.echo(f"newsfacts: interrupted{f'; nothing was written to {output}' if output else ''}", err=True)
+            kept = "".join(f"; {note}" for note in getattr(stop, "__notes__", ()))
+            typer.echo(
+                f"newsfacts: interrupted{f'; nothing was written to {output}' if output else ''}{kept}", err=True
+            )
             raise typer.Exit(INTERRUPTED) from None
 
     return told
@@ -76,7 +82,10 @@ def annotate(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", help=".jsonl, .jsonl.gz, .parquet, or a folder for Parquet shards.")
+        Path,
+        typer.Option(
+            "--output", help=".jsonl, .jsonl.gz, .parquet, a folder for Parquet shards, or - for standard output."
+        ),
     ],
     models: ModelsOption = Path("models"),
     config: ConfigOption = None,
@@ -87,26 +96,41 @@ def annotate(
             help="What runs the encoders; auto measures, once, and takes the fastest that answers as torch does.",
         ),
     ] = "auto",
+    engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
+    workers: Annotated[int, typer.Option(min=1, help="Processes, or Ray actors, that annotate.")] = 1,
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard what a stopped run has finished.")] = False,
     keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Add each article's raw text.")] = False,
     recurring: Annotated[
         Path | None, typer.Option("--recurring", help="Blocks that outlets repeat, as 'newsfacts mine' wrote them.")
     ] = None,
 ) -> None:
-    """Annotate articles; what is no article goes to OUTPUT.rejected.jsonl with a reason."""
-    from pipeline import batch, writing
+    """Annotate articles; what is no article goes to OUTPUT.rejected.jsonl with a reason.
+
+    A run that was stopped goes on where it was when the same command is given again.
+    """
+    from pipeline import batch, journal, writing
     from pipeline.classifiers import runtime as runtimes
 
     if runtime != runtimes.AUTO:
         runtimes.check(runtime)
+    kind = _one_of(engine, batch.ENGINES, "engine")
     settings = _annotate_config(config)
-    writing.check(output)
-    outputs = output, batch.rejected_path(output), batch.summary_path(output)
-    _refuse_to_overwrite([str(recurring)] if recurring else [], *outputs)
-    _check_inputs(inputs, *outputs)
-    summary = batch.annotate_files(
-        inputs, output, _annotator(models, settings, recurring, runtime), settings, limit=limit, keep_raw=keep_raw
-    )
+    streamed = str(output) == "-"
+    if streamed and (kind != "local" or workers > 1 or fresh):
+        raise ConfigError("--output - takes no --engine ray, --workers or --fresh; name a file to use them")
+    if not streamed:
+        writing.check(output)
+        outputs = output, batch.rejected_path(output), batch.summary_path(output)
+        _refuse_to_overwrite([str(recurring)] if recurring else [], *outputs)
+        _check_inputs(inputs, *outputs)
+    recipe = _recipe(models, settings, recurring=recurring, keep_raw=keep_raw, form=writing.form(output))
+    kept = None if streamed or fresh else journal.kept_runtime(output, models)
+    recipe = dataclasses.replace(recipe, runtime=_resolved(runtime, kept, models))
+    if streamed:
+        _annotate_stream(inputs, recipe, limit)
+        return
+    summary = batch.annotate_files(inputs, output, recipe, engine=kind, workers=workers, limit=limit, fresh=fresh)
     rejected = sum(summary.rejected.values())
     typer.echo(
         f"{summary.annotated} articles annotated in {output} ({summary.articles_per_second}/s), {rejected} rejected"
@@ -118,6 +142,20 @@ def annotate(
             f"warning: {summary.repeated_ids} ids occur more than once; (input, line) tells them apart", err=True
         )
     _exit_beyond_ceiling(summary.rejected, summary.read, settings.max_rejected_share)
+
+
+def _annotate_stream(inputs: list[str], recipe: Recipe, limit: int | None) -> None:
+    from pipeline import batch
+
+    try:
+        found = batch.annotate_stream(inputs, recipe, sys.stdout.buffer, sys.stderr.buffer, limit=limit)
+    except OutputError:
+        # What Python still holds for standard output has nowhere to go, and it would complain of that at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+    rejected = sum(found.rejected.values())
+    typer.echo(f"{found.annotated} articles annotated ({found.articles_per_second}/s), {rejected} rejected", err=True)
+    _exit_beyond_ceiling(found.rejected, found.annotated + rejected, recipe.config.max_rejected_share)
 
 
 @app.command()
@@ -217,7 +255,7 @@ def show(
     if found is None or isinstance(found, Rejection):
         reason = f"{found.reason}: {found.detail}" if found else "it holds no article"
         raise ConfigError(f"{article} cannot be shown ({reason}); name a readable article")
-    annotation = _annotator(models, settings).annotate([found])[0]
+    annotation = _recipe(models, settings).annotator().annotate([found])[0]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(article_page(annotation, found.raw), encoding="utf-8")
@@ -286,10 +324,14 @@ def doctor(models: ModelsOption = Path("models")) -> None:
 def _task(name: str) -> Task:
     from pipeline.datasets import TASKS
 
-    task = next((known for known in TASKS if known == name), None)
-    if task is None:
-        raise ConfigError(f"unknown task {name!r}; known: {', '.join(TASKS)}")
-    return task
+    return _one_of(name, TASKS, "task")
+
+
+def _one_of(name: str, known: tuple[Name, ...], what: str) -> Name:
+    found = next((one for one in known if one == name), None)
+    if found is None:
+        raise ConfigError(f"unknown {what} {name!r}; known: {', '.join(known)}")
+    return found
 
 
 def _check_inputs(inputs: list[str], *outputs: Path) -> None:
@@ -348,21 +390,26 @@ def _recurring_config(path: Path | None) -> RecurringConfig | None:
     return config.section(sections, "train_boilerplate", Config, source=path).recurring
 
 
-def _annotator(
-    models: Path, settings: AnnotateConfig, recurring: Path | None = None, runtime: str = "torch"
-) -> Annotator:
-    from pipeline.annotator import Annotator
+def _recipe(
+    models: Path, settings: AnnotateConfig, *, form: str = "", recurring: Path | None = None, keep_raw: bool = False
+) -> Recipe:
     from pipeline.boilerplate.recurring import read
+    from pipeline.shards import Recipe
 
     if not models.is_dir():
         raise ModelError(f"no models folder {models}; train with 'make repro' or name another with --models")
-    return Annotator(
-        models,
-        strip_config=settings.strip,
-        min_scores=settings.min_scores,
-        recurring=read(recurring) if recurring else None,
-        runtime=runtime,
-    )
+    return Recipe(models, settings, form, recurring=read(recurring) if recurring else None, keep_raw=keep_raw)
+
+
+def _resolved(runtime: str, kept: str | None, models: Path) -> str:
+    """Return the runtime that ``auto`` stands for: that of the run which goes on, or the fastest."""
+    from pipeline.annotator import TASKS
+    from pipeline.classifiers import parity
+    from pipeline.classifiers import runtime as runtimes
+
+    if runtime != runtimes.AUTO:
+        return runtime
+    return kept or parity.fastest([models / task for task in TASKS])
 
 
 def _run_stage(name: str, arguments: list[str]) -> None:
@@ -375,7 +422,7 @@ def _run_stage(name: str, arguments: list[str]) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command or a stage, and turn this package's errors into messages and exit codes."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpcore", "filelock", "datasets", "transformers", "trafilatura", "urllib3"):
+    for noisy in ("httpx", "httpcore", "filelock", "datasets", "transformers", "trafilatura", "urllib3", "ray"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -383,7 +430,7 @@ def main(arguments: list[str] | None = None) -> None:
             _run_stage(given[0], given[1:])
         else:
             app(given)
-    except (ModelError, OutputError) as error:
+    except (ModelError, OutputError, WorkerError) as error:
         _fail(error, UNUSABLE)
     except NewsfactsError as error:
         _fail(error, WRONG_CALL)
@@ -402,7 +449,7 @@ def _is_stage(arguments: list[str]) -> bool:
 
 
 def _fail(error: NewsfactsError, code: int) -> None:
-    typer.echo(f"newsfacts: {error}", err=True)
+    typer.echo("; ".join([f"newsfacts: {error}", *getattr(error, "__notes__", ())]), err=True)
     sys.exit(code)
 
 

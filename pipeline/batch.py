@@ -1,48 +1,36 @@
-"""Annotate many articles: stream, quarantine, count; every input ends in the output or in the rejected file, once."""
+"""Annotate many articles, shard by shard: every input ends in the output or in the rejected file, once."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, Literal, get_args
 
-from pydantic import Field
-
-from pipeline import listing, reading, writing
-from pipeline.annotator import Annotator
-from pipeline.article import Article, Provenance
-from pipeline.boilerplate.strip import Config as StripConfig
-from pipeline.config import Section
+from pipeline import listing, ray_engine, reading, shards, writing
+from pipeline import local_engine as local
+from pipeline.article import Provenance
+from pipeline.errors import ModelError
+from pipeline.journal import Journal
 from pipeline.progress import Progress
-from pipeline.reading import Config as ReadingConfig
-from pipeline.records import to_json
+from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
 from pipeline.storage import Meter
 
-Item = TypeVar("Item")
-
-
-class Config(Section):
-    """Settings of batch annotation."""
-
-    reading: ReadingConfig = ReadingConfig()
-    batch_articles: int = Field(default=32, gt=0)
-    """Articles whose sentences are batched together: more fills batches better and takes more memory."""
-    strip: StripConfig | None = None
-    """Layers and thresholds of stripping; null takes those that the boilerplate model carries."""
-    min_scores: dict[str, float] = {}
-    """Probabilities below which `topic` and `stance` abstain; a task that is left out has its model's own."""
-    max_rejected_share: float = Field(default=0.1, ge=0, le=1)
-    """Share of inputs that may be quarantined; beyond it the run finishes but exits with 1."""
+Engine = Literal["local", "ray"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+STREAM_ARTICLES = 16  # of one shard of a stream, at most: whoever reads it waits for so many
+_LOG = logging.getLogger("newsfacts")
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did; ``rejected`` counts inputs by reason."""
+    """What a run did; ``rejected`` counts inputs by reason, ``articles_per_second`` what this run itself annotated."""
 
     read: int
     annotated: int
@@ -67,65 +55,164 @@ def summary_path(output: Path) -> Path:
 def annotate_files(
     inputs: Iterable[str],
     output: Path,
-    annotator: Annotator,
-    config: Config,
+    recipe: Recipe,
     *,
+    engine: Engine = "local",
+    workers: int = 1,
     limit: int | None = None,
-    keep_raw: bool = False,
+    fresh: bool = False,
 ) -> Summary:
     """Annotate every article of the inputs, at most ``limit``, into ``output`` with its rejected file and summary.
 
+    Finished shards are kept in a work folder until all are, so that the same call goes on where a stopped one was,
+    and ends in the same bytes. ``fresh`` begins anew.
+
     Raises:
-        ConfigError: an input matches nothing, or nothing here reads it.
-        OutputError: an output cannot be written.
+        ConfigError: an input matches nothing, or nothing here reads it, or an engine is not installed.
+        ModelError: a model cannot be used.
+        OutputError: an output cannot be written, or another run is writing it.
+        WorkerError: a worker is lost again and again.
     """
+    if engine == "ray":
+        ray_engine.require()
     given = list(inputs)
     total = listing.total(given)
     started = time.monotonic()
+    with (
+        Journal(output, recipe, fresh=fresh) as journal,
+        Progress("annotate", unit="articles", total=total, limit=limit) as progress,
+    ):
+        run = _Run(journal, progress)
+        units = itertools.islice(reading.units(given, recipe.config.reading, run.meter), limit)
+        wanted = run.unfinished(shards.cut(units, recipe.config))
+        with closing(_annotated(wanted, recipe, engine, workers)) as finished:
+            run.keep(finished)
+        if run.resumed:
+            _LOG.info("%d of %d shards were finished already", run.resumed, run.count)
+        return _assemble(run, output, recipe, started)
+
+
+def _annotated(wanted: Iterator[Shard], recipe: Recipe, engine: Engine, count: int) -> Generator[Finished, None, None]:
+    if engine == "ray":
+        return ray_engine.in_actors(wanted, recipe, count)
+    return local.in_process(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
+
+
+class _Run:
+    """Which shards there are, and which of them were or are still to be annotated."""
+
+    def __init__(self, journal: Journal, progress: Progress) -> None:
+        self.journal = journal
+        self.meter = Meter()
+        self.count = self.resumed = self.annotated = 0
+        self.provenance: Provenance | None = None
+        self._progress = progress
+        self._read: dict[int, int] = {}  # what the meter counted for each shard that is under way
+
+    def unfinished(self, found: Iterable[Shard]) -> Iterator[Shard]:
+        """Yield the shards that no earlier run has finished."""
+        for shard in found:
+            self.count += 1
+            read = self.meter.take()
+            entry = self.journal.holds(shard)
+            if entry is None:
+                self._read[shard.number] = read
+                yield shard
+            else:
+                self.resumed += 1
+                self._require_same(entry.provenance)
+                self._progress.skip(len(shard.items), read)
+
+    def keep(self, finished: Iterable[Finished]) -> None:
+        """Put finished shards into the journal."""
+        for one in finished:
+            self._require_same(one.provenance)
+            self.journal.add(one)
+            self.annotated += one.annotated
+            self._progress.advance(one.read, self._read.pop(one.number))
+
+    def _require_same(self, provenance: Provenance) -> None:
+        if self.provenance is None:
+            self.provenance = provenance
+        elif provenance != self.provenance:
+            raise ModelError(
+                f"a worker annotates with {provenance}, another with {self.provenance}; "
+                "bring the same models folder to every machine"
+            )
+
+
+def _assemble(run: _Run, output: Path, recipe: Recipe, started: float) -> Summary:
+    """Write output, rejected file and summary from the journal; they appear together or not at all."""
     rejected: Counter[str] = Counter()
-    identities: Counter[str] = Counter()
     annotated = warnings = 0
-    meter = Meter()
-    items = itertools.islice(reading.read(given, config.reading, meter), limit)
-    # The three appear together or not at all: what can fail, does so before the first of them gets its name.
+    # What can fail, does so before the first of the three gets its name.
     with (
         writing.whole_file(rejected_path(output)) as quarantine,
         writing.whole_file(summary_path(output)) as counted,
         writing.open_output(output) as writer,
-        Progress("annotate", unit="articles", total=total, limit=limit) as progress,
     ):
-        for batch in _batches(items, config.batch_articles):
-            articles: list[Article] = []
-            for item in batch:
-                if isinstance(item, Article):
-                    articles.append(item)
-                else:
-                    rejected[item.reason] += 1
-                    quarantine.write(to_json(item) + b"\n")
-            annotations = annotator.annotate(articles, keep_raw=keep_raw)
+        for entry, annotations, rejections in run.journal.entries(run.count):
             writer.write(annotations)
-            annotated += len(annotations)
-            warnings += sum(len(annotation.warnings) for annotation in annotations)
-            identities.update(article.id for article in articles)
-            progress.advance(len(batch), meter.take())
+            quarantine.write(rejections)
+            rejected.update(entry.rejected)
+            annotated += entry.annotated
+            warnings += entry.warnings
         seconds = time.monotonic() - started
         summary = Summary(
             read=annotated + rejected.total(),
             annotated=annotated,
             rejected=dict(sorted(rejected.items())),
-            repeated_ids=sum(count > 1 for count in identities.values()),
+            repeated_ids=run.journal.repeated_ids(run.count),
             warnings=warnings,
             seconds=round(seconds, 3),
-            articles_per_second=round(annotated / seconds, 2),
-            provenance=annotator.provenance,
+            articles_per_second=round(run.annotated / seconds, 2),
+            provenance=run.provenance or _provenance(recipe),
         )
         counted.write(json.dumps(asdict(summary), indent=2).encode() + b"\n")
-        quarantine.flush()
-        counted.flush()
+        writing.settle(quarantine)
+        writing.settle(counted)
     return summary
 
 
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
+def _provenance(recipe: Recipe) -> Provenance:
+    with ShardAnnotator(recipe) as annotator:
+        return annotator.provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What came of a stream; ``rejected`` counts inputs by reason."""
+
+    annotated: int
+    rejected: dict[str, int]
+    articles_per_second: float
+
+
+def annotate_stream(
+    inputs: Iterable[str], recipe: Recipe, answers: IO[bytes], refusals: IO[bytes], *, limit: int | None = None
+) -> Streamed:
+    """Annotate inputs as they come: annotations and rejections leave as JSON lines, few articles after they were read.
+
+    Nothing is kept, so that a stream which breaks off begins anew.
+
+    Raises:
+        ConfigError, ModelError: as for ``annotate_files``.
+        OutputError: nobody reads the answers any more.
+    """
+    started = time.monotonic()
+    rejected: Counter[str] = Counter()
+    annotated = 0
+    config = recipe.config.model_copy(update={"shard_articles": min(STREAM_ARTICLES, recipe.config.shard_articles)})
+    units = itertools.islice(reading.units(inputs, config.reading), limit)
+    with closing(local.in_process(shards.cut(units, config), replace(recipe, form=".jsonl"))) as finished:
+        for one in finished:
+            for stream, lines in ((refusals, one.rejections), (answers, one.annotations)):
+                try:
+                    stream.write(lines)
+                    stream.flush()
+                except OSError as error:
+                    raise writing.unwritable("standard output", error) from error
+            rejected.update(one.rejected)
+            annotated += one.annotated
+    seconds = time.monotonic() - started
+    return Streamed(annotated, dict(sorted(rejected.items())), round(annotated / seconds, 2))

@@ -21,6 +21,10 @@ class OutputError(NewsfactsError):
     """An output cannot be written: free the place or choose another."""
 
 
+class WorkerError(NewsfactsError):
+    """A process or machine that annotates is lost again and again: give it what it lacks, and run again."""
+
+
 class InputError(NewsfactsError):
     """One input cannot be used: it is quarantined, and the run goes on; ``reason`` is short and stable."""
 

@@ -73,18 +73,26 @@ def read(
     Raises:
         OSError, EOFError, zlib.error: the file cannot be opened, or its compression is broken.
     """
+    for number, row in unparsed(file, ending, limit, table_encoding=table_encoding, meter=meter):
+        yield number, parsed(file, number, row) if isinstance(row, bytes) else row
+
+
+def unparsed(
+    file: str, ending: str, limit: int, *, table_encoding: str | None = None, meter: Meter | None = None
+) -> Iterator[tuple[int, bytes | dict[str, Any] | Rejection]]:
+    """Yield rows as ``read`` does, but JSON lines as the bytes that they are, for ``parsed``."""
     if ending == ".parquet":
         yield from _parquet(file, meter)
     elif ending in _DELIMITERS:
         yield from _table(file, _DELIMITERS[ending], limit, table_encoding or encoding(file)[0], meter)
     elif file == "-":
-        yield from _objects(sys.stdin.buffer, "-", limit)
+        yield from _lines(sys.stdin.buffer, "-", limit)
     elif ending == ".jsonl.gz":
         with storage.opened(file, meter=meter) as packed, gzip.open(packed, "rb") as stream:
-            yield from _objects(stream, file, limit)
+            yield from _lines(stream, file, limit)
     else:
         with storage.opened(file, meter=meter) as plain:
-            yield from _objects(plain, file, limit)
+            yield from _lines(plain, file, limit)
 
 
 def text_field(record: Mapping[str, Any], name: str) -> str:
@@ -107,25 +115,36 @@ def text_field(record: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _objects(stream: IO[bytes] | gzip.GzipFile, file: str, limit: int) -> Iterator[Row]:
+def _lines(stream: IO[bytes] | gzip.GzipFile, file: str, limit: int) -> Iterator[tuple[int, bytes | Rejection]]:
     for number, line in numbered_lines(stream, limit):
         if line is None:
             yield number, Rejection(file, number, None, "too-large", f"a line of over {limit} bytes")
-            continue
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            if not text.strip():
-                continue
-            record = json.loads(text)
-        except UnicodeDecodeError as error:
-            yield number, Rejection(file, number, None, "undecodable", f"{error.reason} at byte {error.start}")
-        except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
-            yield number, Rejection(file, number, None, "malformed-json", str(error))
-        else:
-            if isinstance(record, dict):
-                yield number, record
-            else:
-                yield number, Rejection(file, number, None, "wrong-type", f"{described(record)}, not an object")
+        elif not _is_blank(number, line):
+            yield number, line
+
+
+def _is_blank(number: int, line: bytes) -> bool:
+    try:
+        return not _decoded(number, line).strip()
+    except UnicodeDecodeError:
+        return False
+
+
+def _decoded(number: int, line: bytes) -> str:
+    return line.decode("utf-8-sig" if number == 1 else "utf-8")
+
+
+def parsed(file: str, number: int, line: bytes) -> dict[str, Any] | Rejection:
+    """Return the object of a JSON line that ``unparsed`` gave, or why it holds none."""
+    try:
+        record = json.loads(_decoded(number, line))
+    except UnicodeDecodeError as error:
+        return Rejection(file, number, None, "undecodable", f"{error.reason} at byte {error.start}")
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
+        return Rejection(file, number, None, "malformed-json", str(error))
+    if isinstance(record, dict):
+        return record
+    return Rejection(file, number, None, "wrong-type", f"{described(record)}, not an object")
 
 
 def numbered_lines(stream: IO[bytes] | gzip.GzipFile, limit: int) -> Iterator[tuple[int, bytes | None]]:

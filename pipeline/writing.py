@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -22,7 +23,7 @@ from pipeline.errors import ConfigError, OutputError
 from pipeline.records import to_json
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")  # what a path keeps of s3://bucket is s3:/bucket
-SHARD_ROWS = 5_000  # annotations of one Parquet shard: some 100 MB of text in memory at most
+SHARD_ROWS = 5_000  # annotations from which another file of a folder is begun
 
 _SPAN = [("raw_start", pa.int64()), ("raw_end", pa.int64())]
 _FACTS = pa.struct(
@@ -102,53 +103,94 @@ SCHEMA = pa.schema(
 """Explicit, so that an empty or null field has the same type in every shard; ``metadata`` is JSON text here."""
 
 
-class Writer(Protocol):
-    """Takes annotations in order."""
+def form(output: Path) -> str:
+    """Return the form that an output's ending asks for: .jsonl, .jsonl.gz, or .parquet, which a folder also holds."""
+    name = output.name.lower()
+    return next((ending for ending in (".jsonl", ".jsonl.gz") if name.endswith(ending)), ".parquet")
 
-    def write(self, annotations: Sequence[Annotation]) -> None:
-        """Append annotations."""
+
+def encode(annotations: Sequence[Annotation], form: str) -> bytes:
+    """Return annotations as a part of an output; equal ones give equal bytes, and none gives nothing."""
+    if not annotations:
+        return b""
+    if form == ".parquet":
+        stream = io.BytesIO()
+        pq.write_table(_table(annotations), stream)
+        return stream.getvalue()
+    lines = b"".join(to_json(annotation) + b"\n" for annotation in annotations)
+    return lines if form == ".jsonl" else _packed(lines)
+
+
+def _packed(lines: bytes) -> bytes:
+    return gzip.compress(lines, mtime=0)  # no clock in the header
+
+
+class Writer(Protocol):
+    """Takes the parts of an output in order."""
+
+    def write(self, part: bytes) -> None:
+        """Append annotations as ``encode`` gave them."""
         ...
 
 
-class _Jsonl:
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
-        self._stream = stream
+class _Joined:
+    """JSON lines behind each other, or gzip members, which readers take for one stream."""
 
-    def write(self, annotations: Sequence[Annotation]) -> None:
-        self._stream.writelines(to_json(annotation) + b"\n" for annotation in annotations)
+    def __init__(self, stream: IO[bytes], empty: bytes) -> None:
+        self._stream = stream
+        self._empty = empty
+
+    def write(self, part: bytes) -> None:
+        self._stream.write(part)
+
+    def close(self) -> None:
+        if not self._stream.tell():
+            self._stream.write(self._empty)
+        settle(self._stream)
 
 
 class _Parquet:
-    def __init__(self, file: Path) -> None:
-        self._file = pq.ParquetWriter(file, SCHEMA)
+    """One file, in which each part is a row group."""
 
-    def write(self, annotations: Sequence[Annotation]) -> None:
-        self._file.write_table(_table(annotations))
+    def __init__(self, file: Path) -> None:
+        self._path = file
+        self._file = pq.ParquetWriter(file, SCHEMA)
+        self.rows = 0
+
+    def write(self, part: bytes) -> None:
+        if part:
+            table = pq.read_table(pa.BufferReader(part))
+            self._file.write_table(table)
+            self.rows += table.num_rows
 
     def close(self) -> None:
         self._file.close()
+        _sync(self._path)
 
 
-class _Shards:
+class _Folder:
+    """Files of so many rows, or a few more: no part is divided."""
+
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        self._folder = folder
-        self._waiting: list[Annotation] = []
+        self._path = folder
         self._number = 0
+        self._file = self._next()
 
-    def write(self, annotations: Sequence[Annotation]) -> None:
-        self._waiting += annotations
-        while len(self._waiting) >= SHARD_ROWS:
-            self._flush(self._waiting[:SHARD_ROWS])
-            self._waiting = self._waiting[SHARD_ROWS:]
+    def _next(self) -> _Parquet:
+        return _Parquet(self._path / f"part-{self._number:05d}.parquet")
 
-    def _flush(self, annotations: Sequence[Annotation]) -> None:
-        pq.write_table(_table(annotations), self._folder / f"part-{self._number:05d}.parquet")
-        self._number += 1
+    def write(self, part: bytes) -> None:
+        if part and self._file.rows >= SHARD_ROWS:
+            self._file.close()
+            self._number += 1
+            self._file = self._next()
+        self._file.write(part)
 
     def close(self) -> None:
-        if self._waiting or not self._number:
-            self._flush(self._waiting)
+        self._file.close()
+        with suppress(OSError):
+            _sync(self._path)
 
 
 def check(output: Path) -> None:
@@ -220,9 +262,10 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with part.open("wb") as stream:
             yield stream
-        part.replace(path)
+            settle(stream)
+        _name(part, path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; free the place or name another") from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):  # the place may be closed, which has been told
             part.unlink(missing_ok=True)
@@ -236,36 +279,82 @@ def open_output(output: Path) -> Iterator[Writer]:
         OutputError: the disk is full or the place cannot be written.
     """
     part = output.with_name(f".{output.name}.part")
-    _discard(part)
-    name = output.name.lower()
     try:
-        if name.endswith(".jsonl"):
-            with part.open("wb") as stream:
-                yield _Jsonl(stream)
-        elif name.endswith(".jsonl.gz"):
-            # No clock in the gzip header: equal annotations give equal bytes.
-            with part.open("wb") as stream, gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed:
-                yield _Jsonl(packed)
-        else:
-            table = _Parquet(part) if name.endswith(".parquet") else _Shards(part)
-            yield table
-            table.close()
+        discard(part)
+        with ExitStack() as held:
+            writer = _writer(part, output, held)
+            yield writer
+            writer.close()
         if output.is_dir():
             shutil.rmtree(output)
-        part.replace(output)
+        _name(part, output)
     except OSError as error:
-        raise OutputError(
-            f"cannot write {output}: {error.strerror or error}; free the place or name another"
-        ) from error
+        raise unwritable(output, error) from error
     finally:
-        _discard(part)
+        with suppress(OSError):
+            discard(part)
 
 
-def _discard(part: Path) -> None:
-    if part.is_dir():
-        shutil.rmtree(part)
+def _writer(part: Path, output: Path, held: ExitStack) -> _Joined | _Parquet | _Folder:
+    kind = form(output)
+    if kind != ".parquet":
+        return _Joined(held.enter_context(part.open("wb")), _packed(b"") if kind == ".jsonl.gz" else b"")
+    return _Parquet(part) if output.name.lower().endswith(".parquet") else _Folder(part)
+
+
+def unwritable(path: Path | str, error: OSError) -> OutputError:
+    """Return the error that says why a place cannot be written."""
+    return OutputError(f"cannot write {path}: {error.strerror or error}; free the place or name another")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file that is there whole or not at all, even after a loss of power.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as stream:
+        stream.write(content)
+        settle(stream)
+    _name(part, path)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or folder, if it is there.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if path.is_dir():
+        shutil.rmtree(path)
     else:
-        part.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def settle(stream: IO[bytes]) -> None:
+    """Have what was written to a file reach the disk: whatever can fail, fails here.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _name(part: Path, path: Path) -> None:
+    """Give a settled file or folder its name, so that no loss of power leaves the name without content."""
+    part.replace(path)
+    with suppress(OSError):  # some file systems do not let a folder be synced
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _table(annotations: Sequence[Annotation]) -> pa.Table:

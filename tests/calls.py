@@ -24,7 +24,7 @@ class Outcome:
 
 def newsfacts(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     """Call the command line; whatever the call, it ends with an exit code and without a traceback."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     code: object = 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
@@ -33,5 +33,6 @@ def newsfacts(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
         except SystemExit as end:
             code = end.code or 0
     assert isinstance(code, int), code
-    assert "Traceback" not in err.getvalue()
-    return Outcome(code, out.getvalue(), err.getvalue())
+    outcome = Outcome(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))  # type: ignore[attr-defined]
+    assert "Traceback" not in outcome.err
+    return outcome

@@ -20,6 +20,7 @@ from pipeline.classifiers import linear
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.linear import LinearClassifier
 from tests.encoders import tiny_encoders  # noqa: F401
+from tests.lethal import lethal  # noqa: F401
 from tests.tracking.stores import made_store  # noqa: F401
 from tests.trained import light_models, trained  # noqa: F401
 from tests.web import web  # noqa: F401

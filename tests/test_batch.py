@@ -6,6 +6,8 @@ import csv
 import errno
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -14,10 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import storage
+from pipeline import storage, writing
 from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
+from pipeline.journal import Journal
+from pipeline.shards import Config, Recipe
 from tests.calls import Outcome, newsfacts
+from tests.dvc_deps import ROOT
 
 NEWS = (
     "The council of {place} closed the ferry on Monday after two nights of storms. "
@@ -299,61 +304,203 @@ def test_a_file_without_any_record_is_rejected_and_leaves_an_empty_output(light_
     assert pq.read_table(tmp_path / "out.parquet").num_rows == pq.read_table(tmp_path / "out").num_rows == 0
 
 
-def stop_at(monkeypatch: pytest.MonkeyPatch, batch: int, error: BaseException) -> None:
-    """Let annotation fail at a batch, counted from 1, as Ctrl-C or a full disk would."""
+# --- runs that are stopped, and go on
+
+
+def annotated_groups(monkeypatch: pytest.MonkeyPatch, *, stop: tuple[int, BaseException] | None = None) -> list[int]:
+    """Record how many articles each shard has that is annotated from now on; stop before one, counted from 1."""
     annotate_all = Annotator.annotate
     calls: list[int] = []
 
-    def fail(self: Annotator, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
+    def noted(self: Annotator, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
         calls.append(len(articles))
-        if len(calls) == batch:
-            raise error
+        if stop and len(calls) == stop[0]:
+            raise stop[1]
         return annotate_all(self, articles, keep_raw=keep_raw)
 
-    monkeypatch.setattr(Annotator, "annotate", fail)
+    monkeypatch.setattr(Annotator, "annotate", noted)
+    return calls
+
+
+def full_disk_at(monkeypatch: pytest.MonkeyPatch, file: int) -> None:
+    """Let the disk be full when one more file is to be settled, counted from 1."""
+    settle, calls = writing.settle, []
+
+    def full(stream: IO[bytes]) -> None:
+        calls.append(stream)
+        if len(calls) >= file:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        settle(stream)
+
+    monkeypatch.setattr(writing, "settle", full)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Return what stands in a folder but for work that is kept and the seconds that a run took."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in [name for name in found if name.endswith(".summary.json")]:
+        figures = json.loads(found[name])
+        found[name] = json.dumps(figures | {"seconds": 0, "articles_per_second": 0}).encode()
+    return {name: content for name, content in found.items() if ".work/" not in name}
 
 
-@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet", "out"])
-@pytest.mark.parametrize(
-    ("error", "code", "said"),
-    [
-        (KeyboardInterrupt(), 130, "interrupted; nothing was written to "),
-        (OSError(errno.ENOSPC, "No space left on device"), 3, "No space left on device"),
-    ],
-)
-def test_a_run_that_is_cut_off_leaves_output_rejected_file_and_summary_of_the_run_before(
-    light_models: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    error: BaseException,
-    code: int,
-    said: str,
+@pytest.fixture
+def tens(tmp_path: Path) -> Path:
+    """A configuration of small shards."""
+    path = tmp_path / "tens.yaml"
+    path.write_text("annotate: {shard_articles: 10}\n", encoding="utf-8")
+    return path
+
+
+NAMES = ["out.jsonl", "out.jsonl.gz", "out.parquet", "out"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_is_interrupted_leaves_the_results_of_before_and_goes_on(
+    light_models: Path, tmp_path: Path, tens: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    source = write_jsonl(tmp_path / "in.jsonl", [*records(range(40)), "{"])
-    folder = tmp_path / "results"
-    assert annotate(light_models, folder / name, source).code == 0
+    source = write_jsonl(tmp_path / "in.jsonl", [*records(range(4)), "{"])
+    folder, expected = tmp_path / "results", tmp_path / "expected"
+    assert annotate(light_models, folder / name, source, "--config", tens).code == 1
     before = contents(folder)
-    write_jsonl(source, ["{", "[]", *records(range(80))])
-    stop_at(monkeypatch, 2, error)
-    outcome = annotate(light_models, folder / name, source)
-    assert outcome.code == code
-    assert said in outcome.err
-    assert str(folder / name) in outcome.err
+    write_jsonl(source, ["{", "[]", *records(range(38))])
+    assert annotate(light_models, expected / name, source, "--config", tens).code == 0
+    annotated_groups(monkeypatch, stop=(3, KeyboardInterrupt()))
+    outcome = annotate(light_models, folder / name, source, "--config", tens)
+    assert outcome.code == 130
+    assert f"interrupted; nothing was written to {folder / name}; what is done is kept in " in outcome.err
     assert contents(folder) == before
+    monkeypatch.undo()
+    calls = annotated_groups(monkeypatch)
+    assert annotate(light_models, folder / name, source, "--config", tens).code == 0
+    assert calls == [10, 10]
+    assert contents(folder) == contents(expected)
+    assert not list(folder.glob(".*"))
 
 
-def test_a_first_run_that_is_cut_off_leaves_nothing(
+def test_a_first_run_that_is_interrupted_at_once_leaves_nothing(
     light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", ["{", *records(range(3))])
-    stop_at(monkeypatch, 1, KeyboardInterrupt())
-    assert annotate(light_models, tmp_path / "results" / "out.jsonl", source).code == 130
-    assert contents(tmp_path / "results") == {}
+    annotated_groups(monkeypatch, stop=(1, KeyboardInterrupt()))
+    outcome = annotate(light_models, tmp_path / "results" / "out.jsonl", source)
+    assert outcome.code == 130
+    assert outcome.err.endswith(f"nothing was written to {tmp_path / 'results' / 'out.jsonl'}\n")
+    assert not list((tmp_path / "results").iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_full_disk_is_told_with_the_way_to_go_on(
+    light_models: Path, tmp_path: Path, tens: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", [*records(range(29)), "{"])
+    folder, expected = tmp_path / "results", tmp_path / "expected"
+    call = (source, "--config", tens)
+    assert annotate(light_models, expected / name, *call).code == 0
+    # A shard is four files. The first time, one of the second shard is too much; the next time, one of the results.
+    for file, kept in ((7, "1"), (11, "3")):
+        full_disk_at(monkeypatch, file)
+        outcome = annotate(light_models, folder / name, *call)
+        assert outcome.code == 3
+        assert "No space left on device; free " in outcome.err
+        assert f"what is done is kept in {folder / f'.{name}.work'}; run the same command again" in outcome.err
+        assert contents(folder) == {}
+        monkeypatch.undo()
+        assert len(list((folder / f".{name}.work").glob("*.json"))) == int(kept)
+    calls = annotated_groups(monkeypatch)
+    assert annotate(light_models, folder / name, *call).code == 0
+    assert calls == []
+    assert contents(folder) == contents(expected)
+
+
+def stopped(models: Path, output: Path, monkeypatch: pytest.MonkeyPatch, *call: str | Path) -> None:
+    """Stop a run before its third shard."""
+    with monkeypatch.context() as patch:
+        annotated_groups(patch, stop=(3, KeyboardInterrupt()))
+        assert annotate(models, output, *call).code == 130
+
+
+def test_what_is_damaged_on_the_disk_is_done_again(
+    light_models: Path, tmp_path: Path, tens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records(range(40)))
+    output, expected = tmp_path / "results" / "out.jsonl", tmp_path / "expected" / "out.jsonl"
+    call = (source, "--config", tens)
+    annotate(light_models, expected, *call)
+    stopped(light_models, output, monkeypatch, *call)
+    part = output.parent / ".out.jsonl.work" / "00000001.annotations"
+    part.write_bytes(part.read_bytes().replace(b"ferry", b"fairy"))
+    calls = annotated_groups(monkeypatch)
+    assert annotate(light_models, output, *call).code == 0
+    assert calls == [10, 10, 10]
+    assert contents(output.parent) == contents(expected.parent)
+
+
+def test_what_is_done_serves_another_call_only_where_nothing_differs(
+    light_models: Path, tmp_path: Path, tens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records(range(40)))
+    other = tmp_path / "other.yaml"
+    other.write_text("annotate: {shard_articles: 10, min_scores: {topic: 1.0}}\n", encoding="utf-8")
+    changed = write_jsonl(tmp_path / "changed.jsonl", records(range(10, 50)))
+    first = (source, "--config", tens)
+    for number, (call, done) in enumerate(
+        [
+            ((source, "--config", other), 40),
+            ((*first, "--keep-raw"), 40),
+            ((changed, "--config", tens), 40),
+            ((*first, "--fresh"), 40),
+            ((*first, "--limit", "25"), 5),
+            ((*first, "--limit", "15"), 5),
+            (first, 20),
+        ]
+    ):
+        output, expected = (tmp_path / f"{name}{number}" / "out.jsonl" for name in ("results", "expected"))
+        annotate(light_models, expected, *call)
+        stopped(light_models, output, monkeypatch, *first)
+        with monkeypatch.context() as patch:
+            calls = annotated_groups(patch)
+            assert annotate(light_models, output, *call).code == 0
+        assert sum(calls) == done, call
+        assert contents(output.parent) == contents(expected.parent), call
+
+
+def test_a_line_that_was_corrected_meanwhile_costs_its_shard_alone(
+    light_models: Path, tmp_path: Path, tens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = records(range(40))
+    source = write_jsonl(tmp_path / "in.jsonl", lines)
+    output, expected = tmp_path / "results" / "out.jsonl", tmp_path / "expected" / "out.jsonl"
+    call = (source, "--config", tens)
+    stopped(light_models, output, monkeypatch, *call)
+    lines[12]["title"] = "Ferry 12, corrected"
+    write_jsonl(source, lines)
+    annotate(light_models, expected, *call)
+    calls = annotated_groups(monkeypatch)
+    assert annotate(light_models, output, *call).code == 0
+    assert calls == [10, 10, 10]
+    assert contents(output.parent) == contents(expected.parent)
+
+
+def test_an_output_that_another_run_is_writing_is_refused(light_models: Path, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records(range(2)))
+    output = tmp_path / "results" / "out.jsonl"
+    output.parent.mkdir()
+    with Journal(output, Recipe(light_models, Config(), ".jsonl")):
+        outcome = annotate(light_models, output, source, "--fresh")
+    assert outcome.code == 3
+    assert f"another run is writing {output}; wait for its end or name another" in outcome.err
+    assert annotate(light_models, output, source).code == 0
+
+
+def test_the_work_that_is_kept_is_no_input(
+    light_models: Path, tmp_path: Path, tens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "both"
+    write_jsonl(folder / "in.jsonl", records(range(40)))
+    stopped(light_models, folder / "out.parquet", monkeypatch, folder, "--config", tens)
+    assert annotate(light_models, folder / "out.parquet", folder, "--config", tens).code == 0
+    assert summary(folder / "out.parquet")["read"] == 40
 
 
 def test_a_rejected_file_or_summary_that_cannot_be_written_leaves_no_output(light_models: Path, tmp_path: Path) -> None:
@@ -365,3 +512,59 @@ def test_a_rejected_file_or_summary_that_cannot_be_written_leaves_no_output(ligh
         assert outcome.code == 3
         assert f"out.jsonl.{name}" in outcome.err
         assert contents(tmp_path / name) == {}
+        (tmp_path / name / f"out.jsonl.{name}").rmdir()
+        assert annotate(light_models, output, source).code == 0
+
+
+# --- streams
+
+
+def test_a_stream_holds_what_a_file_would(light_models: Path, tmp_path: Path) -> None:
+    lines = [*records(range(20)), "{", *records(range(20, 25)), {"id": "r25"}]
+    content = "".join(f"{one if isinstance(one, str) else json.dumps(one)}\n" for one in lines).encode()
+    annotate(light_models, tmp_path / "out.jsonl", "-", "--keep-raw", stdin=content)
+    outcome = annotate(light_models, Path("-"), "-", "--keep-raw", stdin=content)
+    assert outcome.out.encode() == (tmp_path / "out.jsonl").read_bytes()
+    *refused, counts = outcome.err.splitlines()
+    assert [json.loads(line) for line in refused] == rejected(tmp_path / "out.jsonl")
+    assert counts.startswith("25 articles annotated (")
+    assert counts.endswith("/s), 2 rejected")
+    assert outcome.code == 0
+    assert annotate(light_models, Path("-"), "-", "--limit", "21", stdin=content).out.count("\n") == 20
+    assert annotate(light_models, Path("-"), "-", stdin=b"{").code == 1
+
+
+@pytest.mark.parametrize("option", [("--workers", "2"), ("--engine", "ray"), ("--fresh",)])
+def test_a_stream_takes_no_option_that_needs_files(light_models: Path, option: tuple[str, ...]) -> None:
+    outcome = annotate(light_models, Path("-"), "-", *option)
+    assert outcome.code == 2
+    assert "--output - takes no --engine ray, --workers or --fresh; name a file" in outcome.err
+
+
+@pytest.mark.slow
+def test_answers_of_a_stream_do_not_wait_for_its_end_and_a_reader_may_leave(light_models: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("annotate: {shard_articles: 1}\n", encoding="utf-8")
+    code = "from pipeline.__main__ import main; main()"
+    call = ["annotate", "-", "--output", "-", "--models", str(light_models), "--config", str(config)]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *call],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        for record in records(range(2)):
+            program.stdin.write(json.dumps(record).encode() + b"\n")
+            program.stdin.flush()
+            assert json.loads(program.stdout.readline())["id"] == record["id"]
+        program.stdout.close()
+        program.stdin.write(json.dumps(records(range(1))[0]).encode() + b"\n")
+        program.stdin.close()
+        said = program.stderr.read().decode()
+        program.wait()
+    assert said == "newsfacts: cannot write standard output: Broken pipe; free the place or name another\n"
+    assert program.returncode == 3

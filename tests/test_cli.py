@@ -614,11 +614,11 @@ def annotate(models: Path, source: Path | str, *options: str | Path, output: Pat
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("annotate: {batch_article: 3}", "did you mean 'batch_articles'"),
-        ("anotate: {batch_articles: 3}", "did you mean 'annotate'"),
+        ("annotate: {shard_article: 3}", "did you mean 'shard_articles'"),
+        ("anotate: {shard_articles: 3}", "did you mean 'annotate'"),
         ("annotate: {reading: {max_article_byte: 3}}", "did you mean 'max_article_bytes'"),
         ("annotate: {strip: {min_scor: 0.5}}", "did you mean 'min_score'"),
-        ("annotate: {batch_articles: many}", "annotate.batch_articles"),
+        ("annotate: {shard_articles: many}", "annotate.shard_articles"),
         ("annotate: {min_scores: {topics: 0.5}}", "'topics', which abstains from nothing; known: topic, stance"),
         ("annotate: [", "no valid YAML"),
         ("- annotate", "holds no sections"),

@@ -186,7 +186,7 @@ def test_without_one_the_thresholds_are_those_of_the_model(light_models: Path, a
     manifest["config"]["recurring"]["min_articles"] = 9
     seal(folder, manifest)
     output = tmp_path / "recurring.json"
-    elsewhere = config(tmp_path, annotate={"batch_articles": 3})
+    elsewhere = config(tmp_path, annotate={"shard_articles": 3})
     for options in ((), ("--config", elsewhere)):
         assert mine(tmp_path / "models", archive, *options, output=output).code == 0
         assert templates(output) == []

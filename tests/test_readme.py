@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer
 import yaml
@@ -458,7 +459,8 @@ def test_every_file_that_a_document_names_exists(file: Path) -> None:
 
 def test_the_documented_reasons_are_those_that_the_readers_give() -> None:
     names = (
-        "reading", "listing", "rows", "warc", "decoding", "extraction", "extraction_process", "predicting", "stance",
+        "reading", "listing", "parsing", "shards", "rows", "warc", "decoding", "extraction", "extraction_process",
+        "predicting", "stance",
         "labelling", "datasets", "stages/collect_datasets",
     )  # fmt: skip
     code = "".join((ROOT / "pipeline" / f"{name}.py").read_text(encoding="utf-8") for name in names)
@@ -522,6 +524,26 @@ def test_the_example_of_own_data_is_read_as_it_says(tmp_path: Path, monkeypatch:
         ("against", "port office"),
         ("neutral", "port office"),
     ]
+
+
+def test_the_function_for_spark_gives_a_row_for_each_row(light_models: Path) -> None:
+    [code] = [found for found in fenced(README.read_text(encoding="utf-8"), "python") if "mapInPandas" in found]
+    names: dict[str, Any] = {}
+    exec(compile(code, "README", "exec"), names)
+    names["MODELS"] = light_models
+    news = "It snowed all night on the hills of Port Larkfield. " * 9
+    page = f"<html><body><article><p>{news}</p></article></body></html>"
+    frames = [
+        pd.DataFrame({"id": ["a", "b", None], "text": ["The port closed on\u2028Monday.", None, "It rained."]}),
+        pd.DataFrame({"id": [1, 2], "html": [page, 3.5]}),
+    ]
+    found = pd.concat(names["annotate"](iter(frames)), ignore_index=True)
+    assert names["SCHEMA"] == ", ".join(f"{column} string" for column in found.columns)
+    annotations = [json.loads(line) for line in found["annotation"].dropna()]
+    rejections = [json.loads(line) for line in found["rejection"].dropna()]
+    assert len(found) == len(annotations) + len(rejections) == 5
+    assert [one["text"].split()[-1] for one in annotations] == ["Monday.", "rained.", "Larkfield."]
+    assert [(one["id"], one["reason"]) for one in rejections] == [("b", "missing-field"), ("2", "wrong-type")]
 
 
 def test_the_example_rule_of_contributing_matches_its_examples(tmp_path: Path) -> None:

@@ -93,8 +93,12 @@ def bare() -> Annotation:
 def write(output: Path, items: Iterable[Annotation]) -> Path:
     with writing.open_output(output) as writer:
         for item in items:
-            writer.write([item])
+            writer.write(part(output, item))
     return output
+
+
+def part(output: Path, *items: Annotation) -> bytes:
+    return writing.encode(items, writing.form(output))
 
 
 def rows(output: Path) -> list[dict[str, Any]]:
@@ -168,7 +172,7 @@ def test_an_output_without_annotations_still_has_its_schema(tmp_path: Path, name
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_the_output_appears_only_when_it_is_whole(tmp_path: Path, bare: Annotation, name: str) -> None:
     with writing.open_output(tmp_path / name) as writer:
-        writer.write([bare])
+        writer.write(part(tmp_path / name, bare))
         assert not (tmp_path / name).exists()
     assert [path.name for path in tmp_path.iterdir()] == [name]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from pipeline.config import Section
 from pipeline.errors import ModelError
 
 FILE = "linear.skops"
+_PORTION = 200_000  # characters whose n-grams are counted at once: each takes some hundred bytes
 _SCHEMA = "schema.json"
 _ADDRESS = re.compile(r'"__id__": (\d+)')
 # skops trusts scikit-learn's own classes; beyond them only these load.
@@ -55,10 +56,10 @@ class LinearClassifier:
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return log-probabilities, shape (n, labels); a label that training never saw gets -30."""
         found = np.full((len(examples), len(self.labels)), -30.0, dtype=np.float32)
-        if examples:
-            columns = [self.labels.index(label) for label in self.model.classes_]
-            chances = self.model["regression"].predict_proba(_matrix(self.model["columns"], examples))
-            found[:, columns] = np.log(chances.clip(min=1e-13))
+        columns = [self.labels.index(label) for label in self.model.classes_]
+        for rows in _portions(examples):
+            chances = self.model["regression"].predict_proba(_matrix(self.model["columns"], examples[rows]))
+            found[rows, columns] = np.log(chances.clip(min=1e-13))
         return found
 
     def unread(self, examples: Sequence[Example]) -> float:  # noqa: ARG002  # the contract gives them
@@ -136,6 +137,18 @@ def _tfidf(analyzer: str, ngrams: tuple[int, int], config: Config) -> Pipeline:
         analyzer=analyzer, ngram_range=tuple(ngrams), n_features=2**config.hash_bits, alternate_sign=False, norm=None
     )
     return Pipeline([("hashing", hashing), ("tfidf", TfidfTransformer(sublinear_tf=True))])
+
+
+def _portions(examples: Sequence[Example]) -> Iterator[slice]:
+    """Yield consecutive rows of so much text that their n-grams fit into memory; a row's answer is its own."""
+    begin = size = 0
+    for number, example in enumerate(examples):
+        if size > _PORTION:
+            yield slice(begin, number)
+            begin, size = number, 0
+        size += len(example.text)
+    if examples:
+        yield slice(begin, len(examples))
 
 
 def _matrix(columns: ColumnTransformer, examples: Sequence[Example]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import batch
+from pipeline import shards
 from pipeline.annotator import Annotator
 from pipeline.article import Article
 from pipeline.corpus import ARTICLES, read_split
@@ -13,7 +13,7 @@ from pipeline.records import read_jsonl, write_jsonl
 ANNOTATIONS = "annotations.jsonl"
 
 
-class Config(batch.Config):
+class Config(shards.Config):
     """As for ``newsfacts annotate``."""
 
 
@@ -24,8 +24,8 @@ def run(config: Config, *, collected: Path, split: Path, models: Path, output: P
     annotator = Annotator(models, strip_config=config.strip, min_scores=config.min_scores)
     annotations = [
         annotation
-        for begin in range(0, len(articles), config.batch_articles)
-        for annotation in annotator.annotate(articles[begin : begin + config.batch_articles])
+        for begin in range(0, len(articles), config.shard_articles)
+        for annotation in annotator.annotate(articles[begin : begin + config.shard_articles])
     ]
     count = write_jsonl(output / ANNOTATIONS, annotations)
     return {

@@ -115,3 +115,13 @@ def test_a_file_with_a_foreign_type_is_refused_by_its_name(tmp_path: Path) -> No
     skops.io.dump(Foreign(), tmp_path / linear.FILE)
     with pytest.raises(ModelError, match=r"linear\.skops holds types that are not allowed: .*Foreign"):
         linear.load(tmp_path, ("a", "b"))
+
+
+def test_a_text_has_the_same_answer_whatever_is_asked_beside_it(
+    classifier: LinearClassifier, examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = classifier.logits(examples)
+    for characters in (0, 60, 100):
+        monkeypatch.setattr(linear, "_PORTION", characters)
+        assert np.array_equal(classifier.logits(examples), at_once)
+    assert classifier.logits([]).shape == (0, 4)

@@ -1,0 +1,114 @@
+"""Shards annotated on this machine: in this process, or in several that take them as they get free."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import islice
+from multiprocessing.connection import Connection
+
+from pipeline.classifiers import processor
+from pipeline.errors import WorkerError
+from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
+
+AHEAD = 2  # shards of each worker, those under way included: what waits for a worker is held in memory
+
+
+def in_process(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, None, None]:
+    """Yield what becomes of each shard, in order.
+
+    Raises:
+        ConfigError, ModelError: as for ``Recipe.annotator``.
+    """
+    with ShardAnnotator(recipe) as annotator:
+        for shard in shards:
+            yield annotator.annotate(shard)
+
+
+def in_pool(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generator[Finished, None, None]:
+    """Yield what becomes of each shard, as each is finished, from so many processes.
+
+    When one of them dies, all end; what they had under way is then done one by one, to tell which shard it is.
+
+    Raises:
+        ConfigError, ModelError: as for ``Recipe.annotator``.
+        WorkerError: a shard ends the process that annotates it.
+    """
+    # As many threads for all, also for one that is alone: their number decides how sums are rounded.
+    shared = replace(recipe, threads=max(1, processor.cores() // workers))
+    waiting = iter(shards)
+    while lost := (yield from _until_one_dies(waiting, shared, workers)):
+        for shard in lost:
+            if (yield from _until_one_dies(iter([shard]), shared, 1)):
+                raise WorkerError(
+                    f"the process that annotates {shard.span} dies, also with no other beside it (too little memory or "
+                    "a fault in a library); set those inputs aside, or try smaller shards (annotate.shard_articles)"
+                )
+
+
+def _until_one_dies(shards: Iterator[Shard], recipe: Recipe, workers: int) -> Generator[Finished, None, list[Shard]]:
+    """Yield what becomes of shards until a process dies or they end; return those begun and not finished."""
+    unfinished: dict[int, Shard] = {}
+    running: set[Future[Finished]] = set()
+    with suppress(BrokenProcessPool), _pool(recipe, workers) as pool:
+        while True:
+            for shard in islice(shards, AHEAD * workers - len(running)):
+                unfinished[shard.number] = shard
+                running.add(pool.submit(_annotate, shard))
+            if not running:
+                break
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                finished = future.result()
+                del unfinished[finished.number]
+                yield finished
+    return list(unfinished.values())
+
+
+@contextmanager
+def _pool(recipe: Recipe, workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Start processes that end with this one, however it ends."""
+    spawn = multiprocessing.get_context("spawn")
+    theirs, ours = spawn.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_start, initargs=(theirs, recipe))
+    try:
+        yield pool
+        pool.shutdown()
+    finally:
+        ours.close()  # whoever is still at work need not finish it
+        pool.shutdown(cancel_futures=True)
+        theirs.close()
+
+
+_RECIPES: list[Recipe] = []  # of this process, if it is a worker
+
+
+def _start(parent: Connection, recipe: Recipe) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says what an interruption means
+    logging.disable(logging.WARNING)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _RECIPES.append(recipe)
+
+
+def _end_with(parent: Connection) -> None:
+    with suppress(EOFError, OSError):
+        parent.recv_bytes()  # nothing ever comes but the end
+    os._exit(1)
+
+
+def _annotate(shard: Shard) -> Finished:
+    return _annotator().annotate(shard)
+
+
+@functools.cache
+def _annotator() -> ShardAnnotator:
+    return ShardAnnotator(_RECIPES[0])

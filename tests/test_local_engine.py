@@ -1,0 +1,100 @@
+"""Several processes on one machine: the same bytes as one, whatever becomes of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.calls import Outcome, newsfacts
+from tests.dvc_deps import ROOT
+from tests.lethal import Lethal
+
+NEWS = "The council of Port {0} closed the ferry on Monday. Nato sent {0} engineers to the quay. Was the mayor glad?"
+
+
+def write(path: Path, records: list[object]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def annotate(models: Path, source: Path, output: Path, *options: str | Path) -> Outcome:
+    return newsfacts("annotate", source, "--output", output, "--models", models, *options)
+
+
+def results(output: Path) -> dict[str, bytes]:
+    """Return what a run has left but for its summary, which has the seconds that it took."""
+    found = {path.name: path for path in output.parent.iterdir() if "summary" not in path.name}
+    return {name: path.read_bytes() if path.is_file() else b"" for name, path in found.items()}
+
+
+def pages(path: Path, deadly: int | None, count: int = 8) -> Path:
+    """Write pages, one of which may be deadly."""
+    return write(path, [{"html": f"<p>Page {number}{' DEADLY' * (number == deadly)}."} for number in range(count)])
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_two_processes_write_the_same_bytes_as_one(light_models: Path, tmp_path: Path, name: str) -> None:
+    source = write(tmp_path / "in.jsonl", [*({"id": n, "text": NEWS.format(n)} for n in range(30)), {"id": 30}, []])
+    config = tmp_path / "config.yaml"
+    config.write_text("annotate: {shard_articles: 4}\n", encoding="utf-8")
+    one, two = tmp_path / "one" / name, tmp_path / "two" / name
+    for output, workers in ((one, "1"), (two, "2")):
+        outcome = annotate(light_models, source, output, "--workers", workers, "--config", config)
+        assert outcome.code == 0, outcome.err
+        assert outcome.err.startswith(f"30 articles annotated in {output}")
+    assert results(two) == results(one)
+
+
+def test_what_was_lost_with_a_process_is_done_again(light_models: Path, tmp_path: Path, lethal: Lethal) -> None:
+    source, config = pages(tmp_path / "in.jsonl", deadly=3), lethal.config("once", 2)
+    one, two = tmp_path / "one" / "out.jsonl", tmp_path / "two" / "out.jsonl"
+    outcome = annotate(light_models, source, two, "--workers", "2", "--config", config)
+    assert outcome.code == 0, outcome.err
+    assert lethal.has_struck
+    annotate(light_models, source, one, "--config", config)
+    assert results(two) == results(one)
+    assert len(results(one)["out.jsonl"].splitlines()) == 8
+
+
+def test_an_input_that_ends_every_process_is_named_and_the_rest_is_kept(
+    light_models: Path, tmp_path: Path, lethal: Lethal
+) -> None:
+    source, config = pages(tmp_path / "in.jsonl", deadly=5), lethal.config("always", 2)
+    output = tmp_path / "two" / "out.jsonl"
+    outcome = annotate(light_models, source, output, "--workers", "2", "--config", config)
+    assert outcome.code == 3
+    assert f"the process that annotates {source}:5 to {source}:6 dies" in outcome.err
+    assert "set those inputs aside" in outcome.err
+    assert "run the same command again to go on" in outcome.err
+    assert not output.exists()
+    assert list((output.parent / ".out.jsonl.work").glob("*.json"))
+
+
+def test_a_fault_that_a_process_finds_is_told_as_without_it(light_models: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(light_models, models)
+    (models / "claims" / "linear.skops").unlink()
+    source = write(tmp_path / "in.jsonl", [{"text": NEWS}])
+    for workers in ("1", "2"):
+        outcome = annotate(models, source, tmp_path / workers / "out.jsonl", "--workers", workers)
+        assert outcome.code == 3
+        assert "linear.skops is missing" in outcome.err
+        assert not list((tmp_path / workers).iterdir())
+
+
+def test_no_process_outlives_a_run_that_is_killed(light_models: Path, tmp_path: Path, lethal: Lethal) -> None:
+    code = "from pipeline.__main__ import main; main()"
+    call = ["annotate", pages(tmp_path / "in.jsonl", None), "--output", tmp_path / "out.jsonl", "--workers", "2"]
+    options = ["--models", light_models, "--config", lethal.config("endless", 1)]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, call + options)], cwd=ROOT, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stderr
+        assert run.stderr.readline() == b"at work\n"
+        run.kill()
+        run.stderr.read()  # ends when nobody is left who could write
