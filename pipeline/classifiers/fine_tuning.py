@@ -28,6 +28,7 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers import logging as logging_of_transformers
 
 from pipeline.classifiers import encoders, processor
 from pipeline.classifiers.contract import Example, candidates
@@ -54,8 +55,7 @@ def fit(
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     # On a CPU, short texts train faster with plain attention than with the fused kernel.
-    kept = {} if config.layers is None else {"num_hidden_layers": _at_most(config.layers, folder)}
-    encoder = AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", **kept)
+    encoder = _encoder(folder, config.layers, attn_implementation="eager")
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder_dropout
@@ -115,11 +115,22 @@ def fit(
     return TransformerClassifier(tuple(labels), TorchSession(network), texts, config.max_tokens, lambda: network)
 
 
-def _at_most(layers: int, encoder: Path) -> int:
-    """Return a number of layers, which an encoder must have: what it lacks would be made up at random."""
-    if layers > (known := AutoConfig.from_pretrained(encoder).num_hidden_layers):
-        raise ConfigError(f"layers is {layers}, and the encoder in {encoder} has {known}; lower it, or leave it out")
-    return layers
+def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
+    """Return a pretrained encoder, or its first layers.
+
+    Raises:
+        ConfigError: it has not so many, and what it lacks would be made up at random.
+    """
+    known = AutoConfig.from_pretrained(folder).num_hidden_layers
+    kept = known if layers is None else layers
+    if kept > known:
+        raise ConfigError(f"layers is {kept}, and the encoder in {folder} has {known}; lower it, or leave it out")
+    verbosity = logging_of_transformers.get_verbosity()
+    logging_of_transformers.set_verbosity_error()  # else the weights of the other layers are listed as unexpected
+    try:
+        return AutoModel.from_pretrained(folder, dtype=torch.float32, num_hidden_layers=kept, **options)
+    finally:
+        logging_of_transformers.set_verbosity(verbosity)
 
 
 class _WithLoss(nn.Module):
