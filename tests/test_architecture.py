@@ -49,7 +49,7 @@ LAYERS = (
     ("annotator", "predicting", "writing", "evaluation", "answers", "floors", "datasets", "corpus_check"),
     ("topic", "stance", "claims", "facts", "named_entities", "boilerplate"),
     ("targets",),
-    ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement"),
+    ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement", "drift"),
     ("listing", "parsing"),
     ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "warc", "extraction_process"),
     ("decoding", "storage"),
