@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 
 app.add_typer(seed_commands.app)
-for command in (quality_commands.accept, quality_commands.floors):
+for command in (quality_commands.accept, quality_commands.floors, quality_commands.drift):
     app.command()(command)
 
 ModelsOption = Annotated[Path, typer.Option("--models", help="Folder of trained models.")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from pipeline.acceptance import Evaluated
     from pipeline.evaluation import Evaluation
     from pipeline.floors import Floors
+    from pipeline.profiles import Profile
 
-NOT_GOOD_ENOUGH = 1  # exit code: a floor does not hold, or an evaluation was not accepted
+NOT_GOOD_ENOUGH = 1  # exit code: a floor does not hold, an evaluation was not accepted, or there is drift
+_TOGETHER = 64  # articles that are annotated at once
 FloorsOption = Annotated[Path, typer.Option("--floors", help="The pinned scores.")]
 EvaluatedOption = Annotated[Path, typer.Option(help="Folder of the evaluate stage.")]
 
@@ -125,6 +128,69 @@ def _check_floors(evaluated: Path, limits: Floors, path: Path) -> None:
             err=True,
         )
         raise typer.Exit(NOT_GOOD_ENOUGH)
+
+
+def drift(
+    new: Annotated[
+        list[str], typer.Argument(metavar="NEW…", help="Articles, as for annotate, or what annotate wrote.")
+    ],
+    reference: Annotated[
+        Path, typer.Option(help="The data folder of a repro, or what annotate wrote of other articles.")
+    ] = Path("data"),
+    models: Annotated[Path, typer.Option("--models", help="Folder of trained models.")] = Path("models"),
+    fail_on: Annotated[
+        str | None, typer.Option(metavar="some|strong", help="Exit with 1 where drift is so strong, or stronger.")
+    ] = None,
+) -> None:
+    """Compare new articles with those of training: length, words, boilerplate, labels and confidence."""
+    from pipeline import profiles
+    from pipeline.report.drift import markdown
+
+    limits = profiles.VERDICTS[1:]
+    if fail_on is not None and fail_on not in limits:
+        raise ConfigError(f"unknown verdict {fail_on!r}; known: {', '.join(limits)}")
+    known = profiles.read_reference(reference)
+    found = _profiles(new, models)
+    findings = profiles.compare(known, found)
+    typer.echo(markdown(findings), nl=False)
+    strongest = profiles.strongest(findings)
+    if fail_on is not None and profiles.VERDICTS.index(strongest) >= profiles.VERDICTS.index(fail_on):
+        typer.echo(f"drift is {strongest}, and --fail-on {fail_on} was asked for; look at the table", err=True)
+        raise typer.Exit(NOT_GOOD_ENOUGH)
+
+
+def _profiles(new: Sequence[str], models: Path) -> list[Profile]:
+    """Return the profiles of annotations, or of articles, which are annotated; at most so many as are looked at."""
+    from pipeline import profiles, reading, rows
+    from pipeline.article import Article
+    from pipeline.shards import Config, Recipe
+
+    if annotated := [Path(given) for given in new if profiles.holds_annotations(Path(given))]:
+        if len(annotated) < len(new):
+            raise ConfigError(f"{annotated[0]} holds annotations and other inputs do not; name one kind alone")
+        found = profiles.sampled(one for path in annotated for one in profiles.read_annotations(path))
+    else:
+        rejected: Counter[str] = Counter()
+
+        def articles() -> Iterator[Article]:
+            for item in reading.read(new, Config().reading):
+                if isinstance(item, Article):
+                    yield item
+                else:
+                    rejected[item.reason] += 1
+
+        chosen = profiles.sampled(articles())
+        if rejected:
+            typer.echo(f"{rejected.total()} inputs left aside: {rows.counted(rejected)}", err=True)
+        annotator = Recipe(models, Config(), ".jsonl").annotator() if chosen else None
+        found = [
+            profiles.of_annotation(annotation)
+            for begin in range(0, len(chosen), _TOGETHER)
+            for annotation in (annotator.annotate(chosen[begin : begin + _TOGETHER]) if annotator else ())
+        ]
+    if not found:
+        raise ConfigError(f"there is no article in {', '.join(new)}; name some that can be read")
+    return found
 
 
 def compare(runs: Sequence[str], output: Path | None) -> None:

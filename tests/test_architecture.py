@@ -46,7 +46,7 @@ LAYERS = (
         "acceptance",
         "comparison",
     ),
-    ("annotator", "predicting", "writing", "evaluation", "answers", "floors", "datasets", "corpus_check"),
+    ("annotator", "predicting", "writing", "evaluation", "answers", "floors", "profiles", "datasets", "corpus_check"),
     ("topic", "stance", "claims", "facts", "named_entities", "boilerplate"),
     ("targets",),
     ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement", "drift"),
