@@ -271,7 +271,7 @@ def show(
 def report(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN…]", help="Folders of the evaluate stage to compare; the other options then rest."),
+        typer.Argument(metavar="[RUN…]", help="Folders of the evaluate stage, or MLflow runs of it, to compare."),
     ] = None,
     evaluated: Annotated[Path, typer.Option(help="Folder of the evaluate stage.")] = Path("data/evaluate"),
     annotated: Annotated[Path, typer.Option(help="Folder of the annotate stage.")] = Path("data/annotate"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -194,7 +195,7 @@ def _profiles(new: Sequence[str], models: Path) -> list[Profile]:
 
 
 def compare(runs: Sequence[str], output: Path | None) -> None:
-    """Print a comparison of evaluations, each a folder of the evaluate stage, or write it to a file.
+    """Print a comparison of evaluations, each a folder of the evaluate stage or an MLflow run, or write it to a file.
 
     Raises:
         ConfigError: a run is unknown, or the output has another ending than .html and .md.
@@ -223,10 +224,16 @@ def compare(runs: Sequence[str], output: Path | None) -> None:
 
 
 def _run(given: str) -> tuple[str, Evaluated]:
-    """Return a run's evaluation, and its name with the configuration."""
+    """Return the evaluation of a folder or an MLflow run, and its name with the configuration."""
     from pipeline import acceptance
 
-    folder = Path(given)
-    found = acceptance.read_evaluated(folder)
+    if Path(given).exists():
+        found = acceptance.read_evaluated(Path(given))
+    else:
+        from pipeline.tracking import runs
+
+        with tempfile.TemporaryDirectory() as folder:
+            runs.download_evaluation(given, Path(folder))
+            found = acceptance.read_evaluated(Path(folder))
     origin = found.whole.origin
     return f"{given} (configuration {origin.configuration})" if origin else given, found

@@ -21,24 +21,10 @@ from tests.calls import newsfacts
 from tests.report.samples import annotation
 from tests.trained import Trained
 
-WORDS = [
-    "port",
-    "mayor",
-    "bridge",
-    "council",
-    "ferry",
-    "budget",
-    "vote",
-    "strike",
-    "match",
-    "rain",
-    "judge",
-    "school",
-    "paper",
-    "engine",
-    "river",
-    "union",
-]
+WORDS = (
+    "port", "mayor", "bridge", "council", "ferry", "budget", "vote", "strike",
+    "match", "rain", "judge", "school", "paper", "engine", "river", "union",
+)  # fmt: skip
 TOPICS = ("politics and government", "sport", "labour", "weather")
 
 

@@ -200,7 +200,8 @@ def test_runs_are_compared_with_the_first(project: Project) -> None:
     assert "better" in written
 
 
-def test_a_comparison_names_what_is_wrong_with_its_call(project: Project) -> None:
+def test_a_comparison_names_what_is_wrong_with_its_call(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)  # where there is no tracking store
     absent = newsfacts("report", project.evaluated, project.root / "absent")
     assert absent.code == 2
     assert "absent" in absent.err
