@@ -39,8 +39,6 @@ app = typer.Typer(
 )
 
 app.add_typer(seed_commands.app)
-for command in (quality_commands.accept, quality_commands.floors, quality_commands.drift):
-    app.command()(command)
 
 ModelsOption = Annotated[Path, typer.Option("--models", help="Folder of trained models.")]
 ConfigOption = Annotated[
@@ -65,6 +63,10 @@ def _interruptible(command: Callable[Arguments, None]) -> Callable[Arguments, No
             raise typer.Exit(INTERRUPTED) from None
 
     return told
+
+
+for _command in (quality_commands.accept, quality_commands.floors, quality_commands.drift):
+    app.command()(_interruptible(_command))
 
 
 @app.callback(invoke_without_command=True)

@@ -73,10 +73,15 @@ def graph() -> dict[str, Any]:
 def stage_table() -> str:
     """Return what each stage of dvc.yaml does, reads and writes."""
     rows = [
-        (f"`{name}`", purpose(name), paths(dep for dep in stage["deps"] if not is_code(dep)), paths(outputs(stage)))
+        (f"`{name}`", purpose(name), paths(filter(is_data, stage["deps"])), paths(outputs(stage)))
         for name, stage in graph().items()
     ]
     return table(("Stage", "What it does", "Reads", "Writes"), rows)
+
+
+def is_data(dep: str) -> bool:
+    """Tell a dep on data from one on code or on the configuration, of which the text below the table speaks."""
+    return not is_code(dep) and dep != "${config}"
 
 
 def purpose(stage: str) -> str:
