@@ -101,7 +101,9 @@ def annotate(
         ),
     ] = "auto",
     engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
-    workers: Annotated[int, typer.Option(min=1, help="Processes, or Ray actors, that annotate.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default one for each core, at most 8.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what a stopped run has finished.")] = False,
     keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Add each article's raw text.")] = False,
@@ -121,7 +123,7 @@ def annotate(
     kind = _one_of(engine, batch.ENGINES, "engine")
     settings = _annotate_config(config)
     streamed = str(output) == "-"
-    if streamed and (kind != "local" or workers > 1 or fresh):
+    if streamed and (kind != "local" or workers is not None or fresh):
         raise ConfigError("--output - takes no --engine ray, --workers or --fresh; name a file to use them")
     if not streamed:
         writing.check(output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -140,16 +141,33 @@ class TorchSession:
         self.inputs = network.inputs
         self._module = network.module
         self._bf16 = bf16
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._threads = threads
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
         """Yield the network's output for each batch, in order."""
         for batch in batches:
             tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
+            with (
+                _threads(self._threads),
+                torch.inference_mode(),
+                torch.autocast("cpu", torch.bfloat16, enabled=self._bf16),
+            ):
                 output: NDArray[np.float32] = self._module(**tensors).numpy()
             yield output
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    """Let torch run on so many threads; their number belongs to the process, in which others may train or run too."""
+    had = torch.get_num_threads()
+    if wanted in (None, had):
+        yield
+        return
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(had)
 
 
 def keep_in_bf16(network: Network) -> Network:
