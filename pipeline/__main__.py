@@ -102,7 +102,8 @@ def annotate(
     ] = "auto",
     engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default one for each core, at most 8.")
+        int | None,
+        typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default one for each core, at most 8."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what a stopped run has finished.")] = False,

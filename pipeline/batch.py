@@ -67,8 +67,8 @@ def annotate_files(
     """Annotate every article of the inputs, at most ``limit``, into ``output`` with its rejected file and summary.
 
     Finished shards are kept in a work folder until all are, so that the same call goes on where a stopped one was,
-    and ends in the same bytes. ``fresh`` begins anew. Without ``workers`` there is a process for each core, at most 8, or
-    none but this one where all is one shard.
+    and ends in the same bytes. ``fresh`` begins anew. Without ``workers`` there is a process for each core, at most 8,
+    or none but this one where all is one shard.
 
     Raises:
         ConfigError: an input matches nothing, or nothing here reads it, or an engine is not installed.

@@ -161,6 +161,7 @@ class ShardAnnotator:
         self._recipe = recipe
         self._pages = reading.extraction(recipe.config.reading)
         self._annotator = recipe.annotator()
+        self._annotator.compile()
 
     def __enter__(self) -> Self:
         return self
