@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 import pipeline
-from pipeline import seed_commands
+from pipeline import quality_commands, seed_commands
 from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError, WorkerError
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ def _interruptible(command: Callable[Arguments, None]) -> Callable[Arguments, No
             raise typer.Exit(INTERRUPTED) from None
 
     return told
+
+
+for _command in (quality_commands.accept, quality_commands.floors, quality_commands.drift):
+    app.command()(_interruptible(_command))
 
 
 @app.callback(invoke_without_command=True)
@@ -270,19 +274,29 @@ def show(
 @app.command()
 @_interruptible
 def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN…]", help="Folders of the evaluate stage, or MLflow runs of it, to compare."),
+    ] = None,
     evaluated: Annotated[Path, typer.Option(help="Folder of the evaluate stage.")] = Path("data/evaluate"),
     annotated: Annotated[Path, typer.Option(help="Folder of the annotate stage.")] = Path("data/annotate"),
-    output: Annotated[Path, typer.Option("--output", help="The report to write.")] = Path("data/evaluate/report.md"),
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The report to write; by default report.md in the folder.")
+    ] = None,
     example: Annotated[
         str | None, typer.Option(help=f"Article shown as the worked example; by default {EXAMPLE}, or else the first.")
     ] = None,
     models: ModelsOption = Path("models"),
     cards: Annotated[Path | None, typer.Option(help="Folder for a model card of each task, besides.")] = None,
 ) -> None:
-    """Write the evaluation report from what the evaluate and annotate stages left."""
+    """Write the evaluation report from what the evaluate and annotate stages left, or compare RUNs with the first."""
     from pipeline import writing
     from pipeline.report import files
 
+    if runs:
+        quality_commands.compare(runs, output)
+        return
+    output = output or evaluated / "report.md"
     writing.require_replaceable(output)
     files.write_report(evaluated, annotated, output, example_id=example, preferred=EXAMPLE)
     if cards is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from pipeline import metrics
 from pipeline.classifiers.calibration import uncalibrated
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.metrics import Classification, CoveragePoint, Interval
 
+STRIP = "strip"  # the name of boilerplate removal where tasks are named
 SMALL = 20  # cases; fewer say little, and reports mark them
 
 
@@ -76,12 +77,62 @@ class StripEvaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A model's score on the cases that an accepted model answered too, beside that model's, with a paired test.
+
+    ``low`` and ``high`` bound the 95 % interval of ``now`` minus ``accepted``; they are -1 and 1 where less than two
+    articles leave nothing to resample.
+    """
+
+    task: str
+    metric: str
+    accepted: float
+    now: float
+    low: float
+    high: float
+    cases: int
+    verdict: Literal["better", "worse", "cannot tell", "same"]
+    """"same": every answer is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorCheck:
+    """A score beside the lowest one that is allowed."""
+
+    task: str
+    metric: str
+    floor: float
+    value: float
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether the score is allowed."""
+        return self.value >= self.floor
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where scored models come from: the configuration's name and the sha256 of its file, and the models' digests."""
+
+    configuration: str
+    digest: str
+    models: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything that the evaluate stage measures."""
+    """Everything that the evaluate stage measures.
+
+    ``changes`` compare with the ``accepted`` models, if there are any; ``floors`` are those of the configuration.
+    """
 
     cases: Mapping[str, int]
     strip: StripEvaluation
     tasks: tuple[TaskEvaluation, ...]
+    origin: Origin | None = None
+    accepted: Origin | None = None
+    changes: tuple[Change, ...] = ()
+    floors: tuple[FloorCheck, ...] = ()
 
 
 def score(
@@ -219,3 +270,29 @@ def slices(
             name, [examples[row] for row in rows], [predictions[row] for row in rows], labels, seed=seed
         )
     return found
+
+
+def headline(whole: Evaluation) -> dict[str, float]:
+    """Return the headline figures of an evaluation by dotted name, as precise as they are."""
+    figures = {
+        f"{STRIP}.precision": whole.strip.precision,
+        f"{STRIP}.recall": whole.strip.recall,
+        f"{STRIP}.f1": whole.strip.f1,
+        f"{STRIP}.body_lost": whole.strip.body_lost,
+    }
+    for task in whole.tasks:
+        name = dotted(task.task)
+        figures[f"{name}.accuracy"] = task.model.classification.accuracy
+        figures[f"{name}.macro_f1"] = task.model.classification.macro_f1
+        if task.model.calibration_error is not None:
+            figures[f"{name}.ece"] = task.model.calibration_error
+        if task.model.ranking is not None:
+            figures[f"{name}.average_precision"] = task.model.ranking.average_precision
+        for other in task.compared:
+            figures[f"{name}.{other.name}.macro_f1"] = other.classification.macro_f1
+    return figures
+
+
+def dotted(task: str) -> str:
+    """Return how figures name a task."""
+    return task.replace(" ", "_")

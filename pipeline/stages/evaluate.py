@@ -10,19 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import cases, evaluation
+from pipeline import acceptance, answers, cases, evaluation
 from pipeline import datasets as added
+from pipeline import floors as quality_floors
 from pipeline.annotator import Stripper
 from pipeline.cases import Cases
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, SPLITS, CleanArticle, read_gold, read_labelled, read_split
-from pipeline.evaluation import Evaluation, Scores, TaskEvaluation
+from pipeline.evaluation import Evaluation, Origin, Scores, TaskEvaluation
 from pipeline.metrics import CoveragePoint
-from pipeline.records import read_jsonl, write_jsonl
+from pipeline.records import file_digest, read_jsonl, write_jsonl
 
-EVALUATION = "evaluation.json"
+EVALUATION = acceptance.EVALUATION
 PREDICTIONS = "predictions.jsonl"
 
 
@@ -56,10 +57,17 @@ def run(
     datasets: Path,
     models: Path,
     compared: Path,
+    configuration: Path,
+    floors: Path,
+    accepted: Path,
     output: Path,
     plots: Path,
 ) -> dict[str, float]:
-    """Write all scores, the scored cases, and the plots' data; return the headline figures."""
+    """Write all scores, the scored cases, and the plots' data; return the headline figures.
+
+    A floor that does not hold stops nothing: the evaluation says so, and ``newsfacts floors`` fails.
+    """
+    limits, before = quality_floors.read(floors), acceptance.read(accepted)
     splits = read_split(split)
     test, train = (read_labelled(stripped, splits, name) for name in ("test", "train"))
     gold = read_gold(collected)
@@ -81,21 +89,23 @@ def run(
     )
     tasks: list[TaskEvaluation] = []
     scored: list[ScoredCase] = []
+    answered: list[answers.Answer] = []
     for own in direct:
         model = loaded[own.task]
         predictions = model.predict(own.examples)
         others = sorted((compared / own.task).glob("*"))
         tasks.append(_evaluate(own, model, predictions, trained_on[own.task], others, config.seed))
         scored += _scored(own, predictions)
+        answered += answers.of_task(own.task, own.examples, predictions, own.labels)
         _write_confusion(plots / f"confusion_{own.task}.csv", own.examples, predictions)
         _write_reliability(plots / f"reliability_{own.task}.csv", own.examples, predictions)
         _write_coverage(plots / f"coverage_{own.task}.csv", tasks[-1].coverage_curve)
     for task in ("topic", "stance", "claims"):
         others, model = sorted((compared / task).glob("*")), loaded[task]
-        tasks += [
-            _evaluate(own, model, model.predict(own.examples), trained_on[task], others, config.seed)
-            for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels)
-        ]
+        for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels):
+            predictions = model.predict(own.examples)
+            tasks.append(_evaluate(own, model, predictions, trained_on[task], others, config.seed))
+            answered += answers.of_task(own.task, own.examples, predictions, own.labels)
     stances: list[str] = [target.label for article in train for target in article.targets]
     indirect: list[TaskEvaluation] = []
     for (own, predictions), task, known in (
@@ -103,6 +113,7 @@ def run(
         (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", trained_on["claims"]),
     ):
         indirect.append(_evaluate(own, loaded[task], predictions, known, (), config.seed, direct=False))
+        answered += answers.of_task(own.task, own.examples, predictions, own.labels)
     article_stance, listed = indirect
     # A sentence that is not listed has no score, so there is no calibration to speak of.
     listed = replace(
@@ -113,12 +124,25 @@ def run(
     )
     tasks += [article_stance, listed]
 
-    strip = cases.score_stripping(clean_test, gold, Stripper(loaded["boilerplate"]), seed=config.seed)
-    write_jsonl(output / PREDICTIONS, scored)
+    stripper = Stripper(loaded["boilerplate"])
+    strip, stripped_lines = cases.score_stripping(clean_test, gold, stripper, seed=config.seed)
+    answered = [*stripped_lines, *answered]
     counts = Counter(splits.values())
-    whole = Evaluation({name: counts[name] for name in SPLITS}, strip, tuple(tasks))
+    whole = Evaluation(
+        {name: counts[name] for name in SPLITS},
+        strip,
+        tuple(tasks),
+        origin=Origin(
+            configuration.stem, file_digest(configuration), {task: model.digest for task, model in loaded.items()}
+        ),
+        accepted=before[0].origin if before else None,
+        changes=answers.changes(before[1], answered, seed=config.seed) if before else (),
+    )
+    whole = replace(whole, floors=quality_floors.checks(limits.get(configuration.stem, {}), whole))
+    write_jsonl(output / PREDICTIONS, scored)
+    write_jsonl(output / answers.FILE, answered)
     write_jsonl(output / EVALUATION, [whole])
-    return headline(whole)
+    return evaluation.headline(whole)
 
 
 def _evaluate(
@@ -203,24 +227,3 @@ def _write_coverage(path: Path, curve: Sequence[CoveragePoint]) -> None:
         writer.writerows(
             (f"{point.coverage:.4f}", f"{1 - point.accuracy:.4f}", f"{point.score:.4f}") for point in curve
         )
-
-
-def headline(whole: Evaluation) -> dict[str, float]:
-    """Return the headline figures of an evaluation by dotted name, as precise as they are."""
-    figures = {
-        "strip.precision": whole.strip.precision,
-        "strip.recall": whole.strip.recall,
-        "strip.f1": whole.strip.f1,
-        "strip.body_lost": whole.strip.body_lost,
-    }
-    for task in whole.tasks:
-        name = task.task.replace(" ", "_")
-        figures[f"{name}.accuracy"] = task.model.classification.accuracy
-        figures[f"{name}.macro_f1"] = task.model.classification.macro_f1
-        if task.model.calibration_error is not None:
-            figures[f"{name}.ece"] = task.model.calibration_error
-        if task.model.ranking is not None:
-            figures[f"{name}.average_precision"] = task.model.ranking.average_precision
-        for other in task.compared:
-            figures[f"{name}.{other.name}.macro_f1"] = other.classification.macro_f1
-    return figures
