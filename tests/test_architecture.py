@@ -58,6 +58,7 @@ OUTSIDE = {
     "ray": "ray_engine",
     "fastwarc": "warc",
     "fsspec": "storage",
+    "matplotlib": "report.html.pictures",
 }
 """Libraries that one package alone may import."""
 

@@ -144,7 +144,7 @@ def test_cells_keep_to_their_column() -> None:
     report = _report(_evaluation(_task(sliced="a | b\nc <i> *d* $1")))
     rows = _rows(report, "### Slices")
     assert [len(row) for row in rows] == [6, 6, 6]
-    assert rows[1][0] == r"a \| b c &lt;i&gt; \*d\* \$1"
+    assert rows[1][1] == r"a \| b c &lt;i&gt; \*d\* \$1"
 
 
 @given(st.text())
