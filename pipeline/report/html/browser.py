@@ -87,7 +87,7 @@ def mistakes(found: Sequence[ScoredCase]) -> list[Mistake]:
             one.score,
             one.abstained,
             one.compared,
-            located=one.task in ("claims", "stance"),
+            located=one.raw_start is not None,
         )
         for number, one in enumerate(found, start=1)
     ]

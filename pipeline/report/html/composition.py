@@ -10,6 +10,7 @@ from pipeline import drift
 from pipeline.article import REMOVED_ROLES
 from pipeline.corpus import SPLITS, Split
 from pipeline.drift import Shift
+from pipeline.report.html import titles
 from pipeline.seeds import GoldArticle
 
 
@@ -109,4 +110,4 @@ def _shares(labels: Iterable[str]) -> str:
     total = sum(counts.values())
     if not total:
         return "–"
-    return ", ".join(f"{label} {100 * count / total:.0f} %" for label, count in counts.most_common())
+    return ", ".join(f"{titles.label(name)} {100 * count / total:.0f} %" for name, count in counts.most_common())

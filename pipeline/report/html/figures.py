@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.evaluation import Scores, TaskEvaluation
 from pipeline.learning_curve import Curve
@@ -90,7 +90,7 @@ def _precision_recall(task: TaskEvaluation) -> Figure | None:
         name,
         "Precision and recall",
         "What a threshold on a label’s own probability would give. The large markers are where the model decides.",
-        pictures.precision_recall(name, task.precision_recall),
+        pictures.precision_recall(name, [replace(one, label=label(one.label)) for one in task.precision_recall]),
         ("Label", "Average precision", "Recall chosen", "Precision chosen"),
         tuple(points),
     )

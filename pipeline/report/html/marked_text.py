@@ -75,10 +75,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The stretches of one line of the raw text, and the line breaks that follow it."""
+    """The stretches of one line of the raw text, and the line breaks that follow it.
+
+    ``mistaken`` are the line's roles that were taken for others: its ``label``, its ``gold`` role and its ``case``.
+    """
 
     stretches: tuple[Stretch, ...]
     breaks: str
+    mistaken: tuple[Mark, ...] = ()
 
 
 def lines(gold: GoldArticle, annotation: Annotation, cases: Sequence[tuple[ScoredCase, int | None]]) -> list[Line]:
@@ -91,15 +95,18 @@ def lines(gold: GoldArticle, annotation: Annotation, cases: Sequence[tuple[Score
     """
     marks = [*_left(gold, annotation.removed), *_sentences(gold, annotation, cases)]
     mentions = sorted(_mentions(cases), key=lambda mention: mention.raw_start)
+    roles = _roles(cases)
     found: list[Line] = []
     position = 0
     for paragraph in paragraphs(gold.raw, annotation.removed, marks):
         stretches: list[Stretch] = []
+        start = position
         for piece in paragraph.pieces:
             stretches.append(_stretch(piece, position, mentions, gold))
             position += len(piece.text)
         position += len(paragraph.breaks)
-        found.append(Line(tuple(stretches), paragraph.breaks))
+        mistaken = tuple(role for role in roles if start <= role.raw_start < position)
+        found.append(Line(tuple(stretches), paragraph.breaks, mistaken))
     return found
 
 
@@ -150,6 +157,14 @@ def _sentences(gold: GoldArticle, annotation: Annotation, cases: Sequence[tuple[
             role = (own.claim or own.role) if own else "body"
             found.append(Mark(claim.raw_start, claim.raw_end, claim.label, claim.score, role))
     return found
+
+
+def _roles(cases: Sequence[tuple[ScoredCase, int | None]]) -> list[Mark]:
+    return [
+        Mark(one.raw_start, one.raw_end, one.label, one.score, one.gold, number)
+        for one, number in cases
+        if one.task == "boilerplate" and number is not None and one.raw_start is not None and one.raw_end is not None
+    ]
 
 
 def _mentions(cases: Sequence[tuple[ScoredCase, int | None]]) -> list[Mention]:
