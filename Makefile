@@ -1,11 +1,11 @@
-# setup · repro · test · check: each creates .venv from the lock if it is missing.
+# setup · repro · test · check · bench: each creates .venv from the lock if it is missing.
 SHELL := /bin/sh
 PYTHON ?= python3
 CONFIG ?= configs/pipeline.yaml
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: setup repro test check
+.PHONY: setup repro test check bench
 
 setup: $(STAMP)
 
@@ -23,6 +23,10 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py
+
+# With nothing else running: about half an hour of both cores.
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.throughput $(if $(ARTICLES),--articles "$(ARTICLES)")
 
 # torch comes first and alone: its build differs by machine, so it cannot stand in a hashed lock.
 $(STAMP): requirements.lock pyproject.toml

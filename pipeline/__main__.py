@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 import pipeline
-from pipeline import seed_commands
+from pipeline import quality_commands, seed_commands
 from pipeline.errors import ConfigError, ModelError, NewsfactsError, OutputError, WorkerError
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ def _interruptible(command: Callable[Arguments, None]) -> Callable[Arguments, No
     return told
 
 
+for _command in (quality_commands.accept, quality_commands.floors, quality_commands.drift):
+    app.command()(_interruptible(_command))
+
+
 @app.callback(invoke_without_command=True)
 def _main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
@@ -98,7 +102,10 @@ def annotate(
         ),
     ] = "auto",
     engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
-    workers: Annotated[int, typer.Option(min=1, help="Processes, or Ray actors, that annotate.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default one for each core, at most 8."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what a stopped run has finished.")] = False,
     keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Add each article's raw text.")] = False,
@@ -118,7 +125,7 @@ def annotate(
     kind = _one_of(engine, batch.ENGINES, "engine")
     settings = _annotate_config(config)
     streamed = str(output) == "-"
-    if streamed and (kind != "local" or workers > 1 or fresh):
+    if streamed and (kind != "local" or workers is not None or fresh):
         raise ConfigError("--output - takes no --engine ray, --workers or --fresh; name a file to use them")
     if not streamed:
         writing.check(output)
@@ -268,9 +275,15 @@ def show(
 @app.command()
 @_interruptible
 def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN…]", help="Folders of the evaluate stage, or MLflow runs of it, to compare."),
+    ] = None,
     evaluated: Annotated[Path, typer.Option(help="Folder of the evaluate stage.")] = Path("data/evaluate"),
     annotated: Annotated[Path, typer.Option(help="Folder of the annotate stage.")] = Path("data/annotate"),
-    output: Annotated[Path, typer.Option("--output", help="The report to write.")] = Path("data/evaluate/report.md"),
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The report to write; by default report.md in the folder.")
+    ] = None,
     example: Annotated[
         str | None, typer.Option(help=f"Article shown as the worked example; by default {EXAMPLE}, or else the first.")
     ] = None,
@@ -283,10 +296,14 @@ def report(
     curve: Annotated[Path, typer.Option(help="The learning curve.")] = CURVE,
     config: ConfigOption = None,
 ) -> None:
-    """Write the evaluation report from what the evaluate and annotate stages left."""
+    """Write the evaluation report from what the evaluate and annotate stages left, or compare RUNs with the first."""
     from pipeline import stage_runner, writing
     from pipeline.report import files
 
+    if runs:
+        quality_commands.compare(runs, output)
+        return
+    output = output or evaluated / "report.md"
     writing.require_replaceable(output)
     files.write_report(evaluated, annotated, output, example_id=example, preferred=EXAMPLE)
     if page is not None:

@@ -182,6 +182,10 @@ class Annotator:
             runtime=runtime,
         )
 
+    def compile(self) -> None:
+        """Compile the rules of stripping now, not with the first article: that takes seconds."""
+        self._stripper.lexicon.compile()
+
     def annotate(self, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article, in order."""
         bodies = self._stripper.strip(articles)

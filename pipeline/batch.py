@@ -16,6 +16,7 @@ from typing import IO, Literal, get_args
 from pipeline import listing, ray_engine, reading, shards, writing
 from pipeline import local_engine as local
 from pipeline.article import Provenance
+from pipeline.classifiers import processor
 from pipeline.errors import ModelError
 from pipeline.journal import Journal
 from pipeline.progress import Progress
@@ -24,6 +25,7 @@ from pipeline.storage import Meter
 
 Engine = Literal["local", "ray"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+MOST_WORKERS = 8  # where the user names no number: each holds the models, and several cores serve it as well
 STREAM_ARTICLES = 16  # of one shard of a stream, at most: whoever reads it waits for so many
 _LOG = logging.getLogger("newsfacts")
 
@@ -58,14 +60,15 @@ def annotate_files(
     recipe: Recipe,
     *,
     engine: Engine = "local",
-    workers: int = 1,
+    workers: int | None = None,
     limit: int | None = None,
     fresh: bool = False,
 ) -> Summary:
     """Annotate every article of the inputs, at most ``limit``, into ``output`` with its rejected file and summary.
 
     Finished shards are kept in a work folder until all are, so that the same call goes on where a stopped one was,
-    and ends in the same bytes. ``fresh`` begins anew.
+    and ends in the same bytes. ``fresh`` begins anew. Without ``workers`` there is a process for each core, at most 8,
+    or none but this one where all is one shard.
 
     Raises:
         ConfigError: an input matches nothing, or nothing here reads it, or an engine is not installed.
@@ -92,9 +95,16 @@ def annotate_files(
         return _assemble(run, output, recipe, started)
 
 
-def _annotated(wanted: Iterator[Shard], recipe: Recipe, engine: Engine, count: int) -> Generator[Finished, None, None]:
+def _annotated(
+    wanted: Iterator[Shard], recipe: Recipe, engine: Engine, workers: int | None
+) -> Generator[Finished, None, None]:
+    count = workers or min(processor.cores(), MOST_WORKERS)
     if engine == "ray":
         return ray_engine.in_actors(wanted, recipe, count)
+    if workers is None:  # processes that start for nothing cost seconds
+        first = list(itertools.islice(wanted, 2))
+        wanted = itertools.chain(first, wanted)
+        count = min(count, max(1, len(first)))
     return local.in_process(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import claims, datasets, metrics, stance, topic
-from pipeline.annotator import Stripper
-from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS
+from pipeline import answers, claims, datasets, metrics, stance, topic
+from pipeline.annotator import Body
+from pipeline.answers import KEPT, REMOVED, Answer
+from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS, ClaimLabel
 from pipeline.boilerplate import lines as line_examples
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.store import Model
@@ -134,44 +135,61 @@ def of_listed_claims(articles: Sequence[LabelledArticle], gold: Gold, model: Mod
     asked = [Example(sentence.text, label=sentence.claim or "none", group=article.id) for article, sentence in found]
     predicted = model.predict(asked)
     examples = list(asked)
-    answers = [
+    found_answers = [
         prediction if sentence.in_body and claims.is_statement(sentence.text) else _UNLISTED
         for (_, sentence), prediction in zip(found, predicted, strict=True)
     ]
     for article in articles:
-        wanted = Counter(segment.claim for segment in gold[article.id].segments if segment.claim)
-        lost = wanted - Counter(sentence.claim for sentence in article.sentences if sentence.claim)
-        for label in lost.elements():
-            examples.append(Example("", label=label, group=article.id))
-            answers.append(_UNLISTED)
-    return Cases("listed claims", "sentences", CLAIM_LABELS, examples), answers
+        for text, label in _lost(article, gold[article.id]):
+            examples.append(Example(text, label=label, group=article.id))
+            found_answers.append(_UNLISTED)
+    return Cases("listed claims", "sentences", CLAIM_LABELS, examples), found_answers
 
 
-def score_stripping(articles: Sequence[CleanArticle], gold: Gold, stripper: Stripper, *, seed: int) -> StripEvaluation:
-    """Score the removal of lines; a line counts as removed when most of its characters are."""
-    bodies = stripper.strip_clean([(item.article, item.aligned()) for item in articles])
+def _lost(article: LabelledArticle, gold: GoldArticle) -> list[tuple[str, ClaimLabel]]:
+    """Return text and label of the gold sentences that no sentence of the stripped article stands for.
+
+    Their number is exact. Which they are is a guess where the splitter cut otherwise: those with a text of their own.
+    """
+    wanted = [(gold.raw[one.start : one.end], one.claim) for one in gold.segments if one.claim]
+    missing = Counter(label for _, label in wanted)
+    missing.subtract(sentence.claim for sentence in article.sentences if sentence.claim)
+    texts = Counter(sentence.text for sentence in article.sentences if sentence.claim)
+    lost: list[tuple[str, ClaimLabel]] = []
+    for text, label in sorted(wanted, key=lambda one: texts[one[0]]):
+        if missing[label] > 0:
+            missing[label] -= 1
+            lost.append((text, label))
+    return lost
+
+
+def score_stripping(
+    articles: Sequence[CleanArticle], gold: Gold, bodies: Sequence[Body], *, seed: int
+) -> tuple[StripEvaluation, list[Answer]]:
+    """Score the removal of lines, and return what became of each; removed is one of which most characters are."""
     true: list[str] = []
     guessed: list[str] = []
-    groups: list[str] = []
+    asked: list[Example] = []
     body = lost = 0
     for item, found in zip(articles, bodies, strict=True):
         own = gold[item.article.id]
         taken = np.zeros(len(item.article.raw), dtype=bool)
         for removal in found.stripped.removals:
             taken[removal.raw_start : removal.raw_end] = True
-        aligned = item.aligned()
-        spans = [aligned.raw_span(line.start, line.end) for line in lines(item.text)]
-        for role, (start, end) in zip(roles_of_lines(own, spans), spans, strict=True):
-            true.append("removed" if role in REMOVED_ROLES else "kept")
-            guessed.append("removed" if taken[start:end].mean() > 0.5 else "kept")
-            groups.append(own.id)
+        aligned, split_lines = item.aligned(), lines(item.text)
+        spans = [aligned.raw_span(line.start, line.end) for line in split_lines]
+        for line, role, (start, end) in zip(split_lines, roles_of_lines(own, spans), spans, strict=True):
+            true.append(REMOVED if role in REMOVED_ROLES else KEPT)
+            guessed.append(REMOVED if taken[start:end].mean() > 0.5 else KEPT)
+            asked.append(Example(line.text, group=own.id))
         for segment in own.segments:
             if segment.role in KEPT_ROLES:
                 body += segment.end - segment.start
                 lost += int(taken[segment.start : segment.end].sum())
-    scores = metrics.classification(true, guessed, ("removed", "kept"), groups=groups, seed=seed)
+    groups = [example.group for example in asked]
+    scores = metrics.classification(true, guessed, (REMOVED, KEPT), groups=groups, seed=seed)
     removed = scores.labels[0]
-    return StripEvaluation(
+    found_scores = StripEvaluation(
         lines=len(true),
         precision=removed.precision,
         recall=removed.recall,
@@ -180,3 +198,4 @@ def score_stripping(articles: Sequence[CleanArticle], gold: Gold, stripper: Stri
         body_lost=lost / max(body, 1),
         warnings=sum(len(found.stripped.warnings) for found in bodies),
     )
+    return found_scores, answers.of_stripping(asked, true, guessed)

@@ -19,6 +19,7 @@ _MEAN_BOUNDS = (0.2, 0.5, 0.8)  # of small, moderate and large (Cohen 1988)
 # In bits. For small shifts the population stability index is about 8 ln 2 = 5.5 of these, and its customary bounds of
 # 0.1 and 0.25 are then 0.02 and 0.05; the third is Cohen's w of 0.5.
 _DIVERGENCE_BOUNDS = (0.02, 0.05, 0.1)
+LEVEL = 0.95  # share of random dealings within which an effect counts as chance; whoever asks often takes a higher one
 _WORDS = 5000  # the most frequent ones of both sides count apart, all others as one
 _WORD = re.compile(r"\w+")
 
@@ -29,7 +30,8 @@ class Shift:
 
     ``effect`` is a standardized mean difference (Cohen's d, signed), or a Jensen-Shannon divergence in bits, 0 to 1,
     less what cases dealt out at random have on average: of few cases, no two samples are alike. ``chance`` is the
-    size of effect that random dealing exceeds once in twenty times; an effect within it has the ``size`` none.
+    size of effect that random dealing exceeds in a share of one less ``level``, by default once in twenty times; an
+    effect within it has the ``size`` none.
     """
 
     measure: str
@@ -40,7 +42,9 @@ class Shift:
     size: Size
 
 
-def of_values(reference: Sequence[float], new: Sequence[float], *, seed: int = 0, shuffles: int = 200) -> Shift:
+def of_values(
+    reference: Sequence[float], new: Sequence[float], *, level: float = LEVEL, seed: int = 0, shuffles: int = 200
+) -> Shift:
     """Return the standardized mean difference of numbers such as lengths; without cases on a side there is none."""
     values = np.array([*reference, *new], dtype=np.float64)
 
@@ -49,21 +53,36 @@ def of_values(reference: Sequence[float], new: Sequence[float], *, seed: int = 0
         spread = np.sqrt((one.var() * len(one) + other.var() * len(other)) / max(len(values) - 2, 1))
         return float((other.mean() - one.mean()) / spread) if spread > 0 else 0.0
 
-    return _shift(MEAN_DIFFERENCE, difference, len(reference), len(new), _MEAN_BOUNDS, seed, shuffles, signed=True)
+    return _shift(
+        MEAN_DIFFERENCE, difference, len(reference), len(new), _MEAN_BOUNDS, level, seed, shuffles, signed=True
+    )
 
 
-def of_labels(reference: Sequence[str], new: Sequence[str], *, seed: int = 0, shuffles: int = 200) -> Shift:
+def of_labels(
+    reference: Sequence[str], new: Sequence[str], *, level: float = LEVEL, seed: int = 0, shuffles: int = 200
+) -> Shift:
     """Return the divergence of label shares; each label is a case of its own."""
-    return of_bags([(label,) for label in reference], [(label,) for label in new], seed=seed, shuffles=shuffles)
+    return of_bags(
+        [(label,) for label in reference], [(label,) for label in new], level=level, seed=seed, shuffles=shuffles
+    )
 
 
-def of_texts(reference: Sequence[str], new: Sequence[str], *, seed: int = 0, shuffles: int = 50) -> Shift:
+def of_texts(
+    reference: Sequence[str], new: Sequence[str], *, level: float = LEVEL, seed: int = 0, shuffles: int = 50
+) -> Shift:
     """Return the divergence of word shares, without regard to case; a text is a case."""
-    return of_bags([words(text) for text in reference], [words(text) for text in new], seed=seed, shuffles=shuffles)
+    return of_bags(
+        [words(text) for text in reference], [words(text) for text in new], level=level, seed=seed, shuffles=shuffles
+    )
 
 
 def of_bags(
-    reference: Sequence[Sequence[str]], new: Sequence[Sequence[str]], *, seed: int = 0, shuffles: int = 200
+    reference: Sequence[Sequence[str]],
+    new: Sequence[Sequence[str]],
+    *,
+    level: float = LEVEL,
+    seed: int = 0,
+    shuffles: int = 200,
 ) -> Shift:
     """Return the divergence of the shares of what bags hold, such as the labels or words of each article.
 
@@ -74,7 +93,9 @@ def of_bags(
     def divergence(first: NDArray[np.bool_]) -> float:
         return _jensen_shannon(first.astype(np.float64) @ counts, (~first).astype(np.float64) @ counts)
 
-    return _shift(DIVERGENCE, divergence, len(reference), len(new), _DIVERGENCE_BOUNDS, seed, shuffles, signed=False)
+    return _shift(
+        DIVERGENCE, divergence, len(reference), len(new), _DIVERGENCE_BOUNDS, level, seed, shuffles, signed=False
+    )
 
 
 def words(text: str) -> list[str]:
@@ -95,6 +116,7 @@ def _shift(
     reference: int,
     new: int,
     bounds: tuple[float, float, float],
+    level: float,
     seed: int,
     shuffles: int,
     *,
@@ -107,7 +129,7 @@ def _shift(
     by_chance = np.array([effect(generator.permutation(first)) for _ in range(shuffles)])
     expected = 0.0 if signed else float(by_chance.mean())
     found = effect(first) - expected
-    chance = float(np.quantile(np.abs(by_chance) if signed else by_chance - expected, 0.95))
+    chance = float(np.quantile(np.abs(by_chance) if signed else by_chance - expected, level))
     return Shift(measure, found, chance, reference, new, _size(abs(found) if signed else found, chance, bounds))
 
 

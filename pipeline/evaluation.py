@@ -132,7 +132,7 @@ class Origin:
 class Evaluation:
     """Everything that the evaluate stage measures.
 
-    ``changes`` compare with the models of ``accepted``, where some have been; ``floors`` belong to the configuration.
+    ``changes`` compare with the ``accepted`` models, if there are any; ``floors`` are those of the configuration.
     """
 
     cases: Mapping[str, int]
@@ -352,3 +352,29 @@ def slices(
             name, [examples[row] for row in rows], [predictions[row] for row in rows], labels, seed=seed
         )
     return found
+
+
+def headline(whole: Evaluation) -> dict[str, float]:
+    """Return the headline figures of an evaluation by dotted name, as precise as they are."""
+    figures = {
+        f"{STRIP}.precision": whole.strip.precision,
+        f"{STRIP}.recall": whole.strip.recall,
+        f"{STRIP}.f1": whole.strip.f1,
+        f"{STRIP}.body_lost": whole.strip.body_lost,
+    }
+    for task in whole.tasks:
+        name = dotted(task.task)
+        figures[f"{name}.accuracy"] = task.model.classification.accuracy
+        figures[f"{name}.macro_f1"] = task.model.classification.macro_f1
+        if task.model.calibration_error is not None:
+            figures[f"{name}.ece"] = task.model.calibration_error
+        if task.model.ranking is not None:
+            figures[f"{name}.average_precision"] = task.model.ranking.average_precision
+        for other in task.compared:
+            figures[f"{name}.{other.name}.macro_f1"] = other.classification.macro_f1
+    return figures
+
+
+def dotted(task: str) -> str:
+    """Return how figures name a task."""
+    return task.replace(" ", "_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import multiprocessing
 import os
@@ -95,6 +96,8 @@ _RECIPES: list[Recipe] = []  # of this process, if it is a worker
 def _start(parent: Connection, recipe: Recipe) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says what an interruption means
     logging.disable(logging.WARNING)
+    if recipe.threads == 1:
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _RECIPES.append(recipe)
 
@@ -111,4 +114,7 @@ def _annotate(shard: Shard) -> Finished:
 
 @functools.cache
 def _annotator() -> ShardAnnotator:
-    return ShardAnnotator(_RECIPES[0])
+    found = ShardAnnotator(_RECIPES[0])
+    gc.collect()
+    gc.freeze()  # what was loaded stays: looking through it again and again takes time
+    return found

@@ -228,6 +228,8 @@ class Difference:
 
     value: float
     interval: Interval | None
+    first: float
+    second: float
 
 
 def paired_difference(
@@ -236,18 +238,24 @@ def paired_difference(
     second: Sequence[str],
     groups: Sequence[str],
     *,
+    label: str | None = None,
     seed: int = 0,
     resamples: int = 2000,
 ) -> Difference:
-    """Return the macro-F1 of ``first`` minus that of ``second``, by a bootstrap that resamples whole groups.
+    """Return the score of ``first`` minus that of ``second``, by a bootstrap that resamples whole groups.
 
-    Each resample draws the same groups for both: what is hard for both does not widen the interval.
+    The score is the F1 of ``label``, or where none is given macro-F1. Each resample draws the same groups for both:
+    what is hard for both does not widen the interval.
     """
-    labels = sorted({*gold, *first, *second})
+    labels = sorted({*gold, *first, *second} | ({label} if label else set()))
+
+    def score(confusion: Counts) -> NDArray[np.float64]:
+        return _macro_f1(confusion) if label is None else _by_label(confusion)[2][..., labels.index(label)]
+
     own, other = (_confusions(gold, predicted, labels, groups) for predicted in (first, second))
-    value = float(_macro_f1(own.sum(axis=0)) - _macro_f1(other.sum(axis=0)))
+    one, two = (float(score(counts.sum(axis=0))) for counts in (own, other))
     if len(own) < 2:
-        return Difference(value, None)
+        return Difference(one - two, None, one, two)
     draws = np.random.default_rng(seed).multinomial(len(own), np.full(len(own), 1 / len(own)), size=resamples)
-    mine, theirs = (_macro_f1(np.tensordot(draws.astype(np.float64), counts, axes=1)) for counts in (own, other))
-    return Difference(value, _interval(mine - theirs))
+    mine, theirs = (score(np.tensordot(draws.astype(np.float64), counts, axes=1)) for counts in (own, other))
+    return Difference(one - two, _interval(mine - theirs), one, two)

@@ -32,7 +32,7 @@ class Config(Section):
     """Settings of batch annotation."""
 
     reading: ReadingConfig = ReadingConfig()
-    shard_articles: int = Field(default=256, gt=0)
+    shard_articles: int = Field(default=64, gt=0)
     """Inputs of one shard, at most: what is annotated together, written at once and, after a stop, never done again."""
     shard_bytes: int = Field(default=16_000_000, gt=0)
     """Bytes of one shard's inputs, at most, unless one alone has more: what a worker holds in memory."""
@@ -161,6 +161,7 @@ class ShardAnnotator:
         self._recipe = recipe
         self._pages = reading.extraction(recipe.config.reading)
         self._annotator = recipe.annotator()
+        self._annotator.compile()
 
     def __enter__(self) -> Self:
         return self

@@ -26,9 +26,8 @@ Grouped = Mapping[tuple[str, str], list[Prediction]]
 
 
 def example(sentence: str, start: int, end: int, target: str, *, label: str | None = None, group: str = "") -> Example:
-    """Return the example of one mention: the sentence with the mention between asterisks, and the target beside it."""
-    marked = f"{sentence[:start]}*{sentence[start:end]}*{sentence[end:]}"
-    return Example(text=marked, pair=target, focus=(start + 1, end + 1), label=label, group=group)
+    """Return the example of one mention: the sentence, the place of the mention in it, and the target."""
+    return Example(text=sentence, pair=target, focus=(start, end), label=label, group=group)
 
 
 def of_text(text: str, target: str, start: Any = None, end: Any = None) -> list[Example]:

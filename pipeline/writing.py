@@ -23,6 +23,7 @@ from pipeline.errors import ConfigError, OutputError
 from pipeline.records import to_json
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")  # what a path keeps of s3://bucket is s3:/bucket
+GROUP_ROWS = 1_000  # annotations of a row group, which are held in memory until it is written
 SHARD_ROWS = 5_000  # annotations from which another file of a folder is begun
 
 _SPAN = [("raw_start", pa.int64()), ("raw_end", pa.int64())]
@@ -150,20 +151,28 @@ class _Joined:
 
 
 class _Parquet:
-    """One file, in which each part is a row group."""
+    """One file; a row group has so many rows, or a few more: no part is divided."""
 
     def __init__(self, file: Path) -> None:
         self._path = file
         self._file = pq.ParquetWriter(file, SCHEMA)
+        self._group: list[pa.Table] = []
         self.rows = 0
 
     def write(self, part: bytes) -> None:
         if part:
-            table = pq.read_table(pa.BufferReader(part))
-            self._file.write_table(table)
-            self.rows += table.num_rows
+            self._group.append(pq.read_table(pa.BufferReader(part)))
+            self.rows += self._group[-1].num_rows
+            if sum(table.num_rows for table in self._group) >= GROUP_ROWS:
+                self._write_group()
+
+    def _write_group(self) -> None:
+        if self._group:
+            self._file.write_table(pa.concat_tables(self._group).combine_chunks())
+            self._group.clear()
 
     def close(self) -> None:
+        self._write_group()
         self._file.close()
         _sync(self._path)
 

@@ -193,11 +193,12 @@ def test_offsets_choose_the_sentence_that_holds_them_or_the_text_where_none_does
 def test_a_target_may_stand_in_other_letters_and_with_a_blank_at_its_side(tmp_path: Path) -> None:
     records = [PORT | {"target": "PORT"}, PORT | {"start": 3}, PORT | {"target": "port ", "end": 9}]
     found = examples(write(tmp_path / "own.jsonl", records), placed())
-    assert [one.text for one in found] == ["The *port* closed.", "The* port* closed.", "The *port *closed."]
+    assert {one.text for one in found} == {"The port closed."}
+    assert [one.focus for one in found] == [(4, 8), (3, 8), (4, 9)]
 
 
 @given(before=texts, target=texts, after=texts)
-def test_the_span_that_the_file_names_is_the_one_that_is_marked_with_its_text_around_it(
+def test_the_span_that_the_file_names_is_the_focus_with_its_text_around_it(
     before: str, target: str, after: str
 ) -> None:
     record = PORT | {
@@ -206,11 +207,11 @@ def test_the_span_that_the_file_names_is_the_one_that_is_marked_with_its_text_ar
     with tempfile.TemporaryDirectory() as folder:
         (found,) = examples(write(Path(folder) / "own.jsonl", [record]), placed())
     assert found.pair == target
-    assert found.text in {
-        f"{before[begin:]}*{target}*{after[:finish]}"
-        for begin in range(len(before) + 1)
-        for finish in range(len(after) + 1)
-    }
+    assert found.focus is not None
+    start, end = found.focus
+    assert found.text[start:end] == target
+    assert before.endswith(found.text[:start])
+    assert after.startswith(found.text[end:])
 
 
 def test_records_of_one_group_stay_together_and_apart_from_those_of_another_source(tmp_path: Path) -> None:

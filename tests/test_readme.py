@@ -30,7 +30,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline import __main__ as command_line
-from pipeline import agreement, datasets, learning_curve, seeds, stance, topic
+from pipeline import agreement, datasets, evaluation, learning_curve, seeds, stance, topic
 from pipeline import config as configuration
 from pipeline.article import CLAIM_LABELS, STANCE_LABELS
 from pipeline.boilerplate import rules
@@ -39,7 +39,7 @@ from pipeline.classifiers.contract import Example
 from pipeline.evaluation import Evaluation
 from pipeline.records import file_digest, read_jsonl
 from pipeline.stage_runner import active_config
-from pipeline.stages import annotate, collect_datasets, evaluate
+from pipeline.stages import annotate, collect_datasets
 from tests.dvc_deps import ROOT, is_code
 
 README, CARD, CONTRIBUTING = ROOT / "README.md", ROOT / "seeds" / "README.md", ROOT / "CONTRIBUTING.md"
@@ -73,17 +73,20 @@ def graph() -> dict[str, Any]:
 def stage_table() -> str:
     """Return what each stage of dvc.yaml does, reads and writes."""
     rows = [
-        (f"`{name}`", purpose(name), paths(dep for dep in stage["deps"] if not is_code(dep)), paths(outputs(stage)))
+        (f"`{name}`", purpose(name), paths(filter(is_data, stage["deps"])), paths(outputs(stage)))
         for name, stage in graph().items()
     ]
     return table(("Stage", "What it does", "Reads", "Writes"), rows)
 
 
+def is_data(dep: str) -> bool:
+    """Tell a dep on data from one on code or on the configuration, of which the text below the table speaks."""
+    return not is_code(dep) and dep != "${config}"
+
+
 def purpose(stage: str) -> str:
     if stage == "report":  # the one stage without a module: it only renders
-        tree = ast.parse((ROOT / "pipeline/report/files.py").read_text(encoding="utf-8"))
-        [written] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "write_report"]
-        return first_line(ast.get_docstring(written))
+        return about(ROOT / "pipeline" / "report" / "files.py")
     return about(ROOT / "pipeline" / "stages" / f"{stage}.py")
 
 
@@ -135,7 +138,7 @@ def score_table() -> str | None:
     if not of_default(EVALUATION):
         return None
     figures: dict[str, Any] = {}
-    for name, value in evaluate.headline(next(read_jsonl(EVALUATION, Evaluation))).items():
+    for name, value in evaluation.headline(next(read_jsonl(EVALUATION, Evaluation))).items():
         *groups, last = name.split(".")
         place = figures
         for group in groups:

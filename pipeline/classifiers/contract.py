@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
 Batch = Mapping[str, NDArray[np.int64]]
-"""Arrays of one padded batch by name, each of shape (texts, longest)."""
+"""Arrays of one padded batch by name, each of shape (texts, longest), but that of focuses: (texts, most, longest)."""
+FOCUS = "focus_mask"
+"""The name of that array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ class Session(Protocol):
         ...
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
-        """Yield the network's output for each batch, in order, shape (texts, width); it may draw batches ahead."""
+        """Yield the network's output for each batch, in order; it may draw batches ahead.
+
+        Its shape is (texts, width), or (texts, most, width) where there are focuses.
+        """
         ...
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import safe_open
 
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers import embedding, transformer
+from pipeline.classifiers.contract import FOCUS, Batch, Classifier, Example, Session
+from pipeline.classifiers.embedding import HEAD
+from pipeline.classifiers.ensemble import EMBEDDING, LINEAR, EnsembleClassifier
 from pipeline.classifiers.linear import LinearClassifier
+from pipeline.classifiers.runtime import REFERENCE, Runtime
 from pipeline.classifiers.store import Model
-from pipeline.classifiers.tokens import TextTokenizer
-from pipeline.classifiers.windows import windows
+
+if TYPE_CHECKING:
+    from pipeline.classifiers.networks import Network
+
+_Load = Callable[[Path, tuple[str, ...], Runtime], Classifier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +46,16 @@ def cost(model: Model, examples: Sequence[Example]) -> Cost:
 
 def _counted(model: Model, examples: Sequence[Example]) -> tuple[int, float]:
     """Return parameters and the operations for all examples."""
-    engine, folder = model.manifest.engine, model.folder
+    engine, folder, labels = model.manifest.engine, model.folder, model.manifest.labels
     if engine == "linear":
         return _linear(model.classifier, examples)
-    if engine != "ensemble":
-        return _encoder(folder, examples)
-    from pipeline.classifiers.ensemble import EMBEDDING, LINEAR, EnsembleClassifier
-
+    if engine == "embedding":
+        return _encoder(embedding.load, folder, labels, examples)
+    if engine == "transformer":
+        return _encoder(transformer.load, folder, labels, examples)
     assert isinstance(model.classifier, EnsembleClassifier)
     one = _linear(model.classifier.members[LINEAR].classifier, examples)
-    other = _encoder(folder / EMBEDDING, examples)
+    other = _encoder(embedding.load, folder / EMBEDDING, labels, examples)
     return one[0] + other[0], one[1] + other[1]
 
 
@@ -62,15 +71,45 @@ def _linear(classifier: object, examples: Sequence[Example]) -> tuple[int, float
     return int(parameters), 2.0 * filled * len(regressions)
 
 
-def _encoder(folder: Path, examples: Sequence[Example]) -> tuple[int, float]:
-    """Count the matrix products of each layer (Kaplan et al. 2020), for the windows that the texts really need."""
+def _encoder(load: _Load, folder: Path, labels: tuple[str, ...], examples: Sequence[Example]) -> tuple[int, float]:
+    """Count the matrix products of each layer (Kaplan et al. 2020), for the tokens that the engine really reads."""
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    window = json.loads((folder / "engine.json").read_text(encoding="utf-8"))["max_tokens"]
     width, inner, layers = (settings[name] for name in ("hidden_size", "intermediate_size", "num_hidden_layers"))
-    lengths = [found.length for found in windows(examples, TextTokenizer.load(folder), window)]
-    products = [length * (4 * width**2 + 2 * width * inner) + 2 * length**2 * width for length in lengths]
+    focused = json.loads((folder / "engine.json").read_text(encoding="utf-8")).get("focused", False)
+    counter = _Counter(width if (folder / HEAD).is_file() else len(labels), focused=focused)
+    load(folder, labels, _Counting(REFERENCE, counter=counter)).logits(examples)
+    products = [length * (4 * width**2 + 2 * width * inner) + 2 * length**2 * width for length in counter.lengths]
     parameters = 0
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="np") as tensors:
             parameters += sum(int(np.prod(tensors.get_slice(name).get_shape())) for name in tensors.keys())  # noqa: SIM118
     return parameters, 2.0 * layers * sum(products)
+
+
+class _Counter:
+    """A session that runs nothing: it notes how many tokens each pass has, and answers zeros."""
+
+    def __init__(self, width: int, *, focused: bool) -> None:
+        self.inputs = ("input_ids", "attention_mask", *((FOCUS,) if focused else ()))
+        self.lengths: list[int] = []
+        self._width = width
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
+        """Yield zeros in the shape of the network's output."""
+        for batch in batches:
+            mask = batch["attention_mask"]
+            self.lengths += mask.sum(axis=1).tolist()
+            shape = batch[FOCUS].shape[:2] if FOCUS in batch else mask.shape[:1]
+            yield np.zeros((*shape, self._width), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Counting(Runtime):
+    """A runtime whose one session is the counter, whatever the network."""
+
+    counter: _Counter | None = None
+
+    def session(self, network: Callable[[], Network]) -> Session:  # noqa: ARG002  # it loads none
+        """Return the counter."""
+        assert self.counter is not None
+        return self.counter

@@ -1,14 +1,20 @@
-"""The embedding engine: a frozen encoder's mean vectors into logistic regression."""
+"""The embedding engine: the mean of a frozen encoder's vectors of a text's first sentences, into logistic regression.
+
+News tells first what it is about, and a sentence at a time is what such encoders were trained to read.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
@@ -16,8 +22,10 @@ from pipeline.classifiers import encoders, processor
 from pipeline.classifiers.contract import Example, Logits, Session
 from pipeline.classifiers.runtime import TORCH, Runtime
 from pipeline.classifiers.tokens import TextTokenizer
-from pipeline.classifiers.windows import answers, unread_share, windows
+from pipeline.classifiers.windows import answers, windows
 from pipeline.config import Section
+from pipeline.errors import ModelError
+from pipeline.sentences import split
 
 if TYPE_CHECKING:
     from pipeline.classifiers.networks import Network
@@ -30,10 +38,56 @@ class Config(Section):
     """Settings of the embedding engine."""
 
     encoder: encoders.Config = encoders.Config()
-    max_tokens: int = 256
-    """Tokens of one window; the vectors of a longer text's windows are averaged."""
+    sentences: int = Field(default=8, ge=1)
+    """First sentences of a text that are read."""
+    max_tokens: int = 128
+    """Tokens of one window; a longer sentence is read in several."""
     regularisation: float = 5.0
     """Inverse strength (scikit-learn's C): larger fits closer."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """An encoder as the engine reads with it; the mean vectors have ``width`` numbers."""
+
+    session: Session
+    tokenizer: TextTokenizer
+    width: int
+    sentences: int
+    max_tokens: int
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """What a saved classifier must be read with again."""
+        return {"sentences": self.sentences, "max_tokens": self.max_tokens}
+
+    def of(self, examples: Sequence[Example]) -> NDArray[np.float32]:
+        """Return unit vectors, shape (n, width): the mean of those of each text's first sentences."""
+        firsts = [self._first(example.text) for example in examples]
+        owners = np.repeat(np.arange(len(firsts)), [len(own) for own in firsts])
+        found = np.zeros((len(examples), self.width), dtype=np.float32)
+        read = windows([Example(sentence) for own in firsts for sentence in own], self.tokenizer, self.max_tokens)
+        for numbers, output in answers(read, self.session):
+            np.add.at(found, owners[numbers], output)
+        return found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
+
+    def unread(self, examples: Sequence[Example]) -> float:
+        """Return the share of the texts' tokens that stand behind those sentences."""
+        whole = self._tokens(sentence for example in examples for sentence in _sentences(example.text))
+        read = self._tokens(sentence for example in examples for sentence in self._first(example.text))
+        return 1 - read / whole if whole else 0.0
+
+    def _first(self, text: str) -> list[str]:
+        """Return a text's first sentences; of one without any, the text."""
+        return list(islice(_sentences(text), self.sentences)) or [text]
+
+    def _tokens(self, texts: Iterable[str]) -> int:
+        return sum(len(ids) for ids in self.tokenizer.ids(list(texts)))
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        yield from (line[start:end] for start, end in split(line))
 
 
 class EmbeddingClassifier:
@@ -45,17 +99,13 @@ class EmbeddingClassifier:
     def __init__(
         self,
         labels: tuple[str, ...],
-        session: Session,
-        tokenizer: TextTokenizer,
-        max_tokens: int,
+        vectors: Vectors,
         weights: NDArray[np.float32],
         bias: NDArray[np.float32],
         network: Callable[[], Network],
     ) -> None:
         self.labels = labels
-        self._session = session
-        self._tokenizer = tokenizer
-        self._max_tokens = max_tokens
+        self._vectors = vectors
         self._weights = weights
         self._bias = bias
         self._network = network
@@ -64,29 +114,18 @@ class EmbeddingClassifier:
         """Return log-odds, shape (n, labels)."""
         if not examples:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
-        vectors = embed(examples, self._session, self._tokenizer, self._max_tokens, width=self._weights.shape[1])
-        found: Logits = (vectors @ self._weights.T + self._bias).astype(np.float32)
+        found: Logits = (self._vectors.of(examples) @ self._weights.T + self._bias).astype(np.float32)
         return found
 
     def unread(self, examples: Sequence[Example]) -> float:
-        """Return the share of the examples' tokens that no window holds."""
-        return unread_share(examples, self._tokenizer, self._max_tokens)
+        """Return the share of the examples' tokens that stand behind the sentences that are read."""
+        return self._vectors.unread(examples)
 
     def save(self, folder: Path) -> None:
         """Write encoder (half precision), head, tokenizer and settings into ``folder``."""
         self._network().save(folder)
         save_file({"weights": self._weights, "bias": self._bias}, folder / HEAD)
-        (folder / SETTINGS).write_text(json.dumps({"max_tokens": self._max_tokens}) + "\n", encoding="utf-8")
-
-
-def embed(
-    examples: Sequence[Example], session: Session, tokenizer: TextTokenizer, max_tokens: int, *, width: int
-) -> NDArray[np.float32]:
-    """Return unit vectors, shape (n, width): the mean of each text's window vectors."""
-    found = np.zeros((len(examples), width), dtype=np.float32)
-    for numbers, output in answers(windows(examples, tokenizer, max_tokens), session):
-        np.add.at(found, numbers, output)
-    return found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
+        (folder / SETTINGS).write_text(json.dumps(self._vectors.settings) + "\n", encoding="utf-8")
 
 
 def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int) -> EmbeddingClassifier:
@@ -104,8 +143,14 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     encoder = AutoModel.from_pretrained(folder, dtype=torch.float32)
     network = Network.of(MeanVectors(encoder), AutoTokenizer.from_pretrained(folder))
     tokenizer = TextTokenizer(network.tokenizer.backend_tokenizer)
-    session = TorchSession(network, bf16=processor.has_bf16())
-    vectors = embed(train, session, tokenizer, config.max_tokens, width=encoder.config.hidden_size)
+    fitted = Vectors(
+        TorchSession(network, bf16=processor.has_bf16()),
+        tokenizer,
+        encoder.config.hidden_size,
+        config.sentences,
+        config.max_tokens,
+    )
+    vectors = fitted.of(train)
     model = LogisticRegression(C=config.regularisation, max_iter=2000, class_weight="balanced", random_state=seed).fit(
         vectors, [example.label for example in train]
     )
@@ -115,16 +160,15 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     two_sided = len(model.classes_) > 2
     weights[rows] = model.coef_ if two_sided else np.vstack([-model.coef_, model.coef_]) / 2
     bias[rows] = model.intercept_ if two_sided else np.hstack([-model.intercept_, model.intercept_]) / 2
-    return EmbeddingClassifier(
-        tuple(labels), TorchSession(network), tokenizer, config.max_tokens, weights, bias, lambda: network
-    )
+    reference = replace(fitted, session=TorchSession(network))
+    return EmbeddingClassifier(tuple(labels), reference, weights, bias, lambda: network)
 
 
 def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> EmbeddingClassifier:
     """Read a saved classifier, its encoder to be run by a runtime.
 
     Raises:
-        ModelError: the runtime cannot run this encoder.
+        ModelError: another version wrote it, or the runtime cannot run this encoder.
     """
 
     def network() -> Network:
@@ -133,12 +177,8 @@ def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> Emb
         return networks.load_vectors(folder)
 
     head = load_file(folder / HEAD)
-    return EmbeddingClassifier(
-        labels,
-        runtime.session(network),
-        TextTokenizer.load(folder),
-        json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["max_tokens"],
-        head["weights"],
-        head["bias"],
-        network,
-    )
+    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    if settings.keys() != {"sentences", "max_tokens"}:
+        raise ModelError(f"{folder / SETTINGS} has {', '.join(settings)}, so another version wrote it; train again")
+    vectors = Vectors(runtime.session(network), TextTokenizer.load(folder), head["weights"].shape[1], **settings)
+    return EmbeddingClassifier(labels, vectors, head["weights"], head["bias"], network)

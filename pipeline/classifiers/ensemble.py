@@ -57,8 +57,8 @@ class EnsembleClassifier:
         return found
 
     def unread(self, examples: Sequence[Example]) -> float:
-        """Return the largest share of the examples' tokens that a member never sees."""
-        return max(member.classifier.unread(examples) for member in self.members.values())
+        """Return the smallest share of the examples' tokens that a member never sees: the rest, one of them does."""
+        return min(member.classifier.unread(examples) for member in self.members.values())
 
     def save(self, folder: Path) -> None:
         """Write each member into a folder of its name, and temperatures and weights beside them."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline import cache
+from pipeline.classifiers.contract import FOCUS
 from pipeline.errors import ModelError, OutputError
 from pipeline.records import file_digest
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Form = Literal["fp32", "dynamic-int8", "weight-int8"]
 """Of a graph: as exported; with linear layers in 8 bits for ONNX Runtime; with their weights in 8 bits for OpenVINO."""
 OUTPUT = "output"
-_VERSION = 1  # to be raised whenever this module makes other graphs of the same networks
+_VERSION = 2  # to be raised whenever this module makes other graphs of the same networks
 _LIBRARIES = ("torch", "transformers", "onnx", "onnxscript")
 _QUANTIZED_BY: dict[Form, tuple[str, ...]] = {"fp32": (), "dynamic-int8": ("onnxruntime",), "weight-int8": ()}
 _LOG = logging.getLogger("newsfacts")
@@ -75,15 +76,16 @@ def _key(model: str, form: Form) -> str:
 def _export(network: Network, place: Path) -> None:
     import torch
 
-    example = {name: torch.ones(2, 8, dtype=torch.int64) for name in network.inputs}
-    sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    shapes = {name: (2, 3, 8) if name == FOCUS else (2, 8) for name in network.inputs}
+    example = {name: torch.ones(shape, dtype=torch.int64) for name, shape in shapes.items()}
+    sizes = {name: dict.fromkeys(range(len(shape)), torch.export.Dim.DYNAMIC) for name, shape in shapes.items()}
     try:
         program = torch.onnx.export(
             network.module,
             kwargs=example,
             input_names=list(example),
             output_names=[OUTPUT],
-            dynamic_shapes=dict.fromkeys(example, sizes),
+            dynamic_shapes=sizes,
             dynamo=True,
             verbose=False,
         )
@@ -124,7 +126,8 @@ def _quantize_weights(source: Path, place: Path, layers: int) -> None:
         if node.op_type == "MatMul" and node.input[1] in weights and len(weights[node.input[1]].dims) == 2
     ]
     widened = []
-    for node in linear[len(linear) // layers :]:
+    each = len(linear) // layers  # what is left over is the head
+    for node in linear[each : each * layers]:
         name = node.input[1]
         values = numpy_helper.to_array(weights[name])
         scale = (np.abs(values).max(axis=0) / 127).clip(min=1e-12).astype(np.float32)

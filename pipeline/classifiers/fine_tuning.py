@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoTokenizer,
     EarlyStoppingCallback,
@@ -26,6 +28,7 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers import logging as logging_of_transformers
 
 from pipeline.classifiers import encoders, processor
 from pipeline.classifiers.contract import Example, candidates
@@ -33,6 +36,7 @@ from pipeline.classifiers.networks import LabelLogits, Network, TorchSession
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.transformer import Config, TransformerClassifier
 from pipeline.classifiers.windows import Window, pad, windows
+from pipeline.errors import ConfigError
 from pipeline.progress import interactive
 
 _LOG = logging.getLogger("newsfacts")
@@ -44,13 +48,14 @@ def fit(
     """Fine-tune the configured encoder and return the epoch that is best on ``dev`` by macro-F1, or the last averaged.
 
     Raises:
+        ConfigError: more layers are to be kept than the encoder has.
         ModelError: the encoder cannot be found or has the wrong digest.
     """
     folder = encoders.resolve(config.encoder)
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     # On a CPU, short texts train faster with plain attention than with the fused kernel.
-    encoder = AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    encoder = _encoder(folder, config.layers, attn_implementation="eager")
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder_dropout
@@ -110,6 +115,24 @@ def fit(
     return TransformerClassifier(tuple(labels), TorchSession(network), texts, config.max_tokens, lambda: network)
 
 
+def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
+    """Return a pretrained encoder, or its first layers.
+
+    Raises:
+        ConfigError: it has not so many, and what it lacks would be made up at random.
+    """
+    known = AutoConfig.from_pretrained(folder).num_hidden_layers
+    kept = known if layers is None else layers
+    if kept > known:
+        raise ConfigError(f"layers is {kept}, and the encoder in {folder} has {known}; lower it, or leave it out")
+    verbosity = logging_of_transformers.get_verbosity()
+    logging_of_transformers.set_verbosity_error()  # else the weights of the other layers are listed as unexpected
+    try:
+        return AutoModel.from_pretrained(folder, dtype=torch.float32, num_hidden_layers=kept, **options)
+    finally:
+        logging_of_transformers.set_verbosity(verbosity)
+
+
 class _WithLoss(nn.Module):
     """A network as the Trainer takes it: with the weighted loss where labels are given.
 
@@ -131,6 +154,8 @@ class _WithLoss(nn.Module):
         weight: Tensor | None = None,
     ) -> dict[str, Tensor]:
         logits = self.network(input_ids, attention_mask, token_type_ids, focus_mask)
+        if focus_mask is not None:
+            logits = logits.squeeze(1)  # each text of training has one focus
         if labels is None or weight is None:
             return {"logits": logits}
         scores = nn.functional.log_softmax(logits, dim=1)
@@ -221,7 +246,7 @@ def _dataset(
 
 
 def _collate(rows: list[dict[str, Any]], inputs: Sequence[str]) -> dict[str, Tensor]:
-    padded = pad([Window(0, row["ids"], row["types"], row["focus"]) for row in rows], inputs)
+    padded = pad([[Window(0, row["ids"], row["types"], row["focus"])] for row in rows], inputs)
     batch = {name: torch.from_numpy(array) for name, array in padded.items()}
     batch["labels"] = torch.tensor([row["labels"] for row in rows])
     batch["weight"] = torch.tensor([row["weight"] for row in rows])

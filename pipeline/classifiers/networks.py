@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,11 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
-from pipeline.classifiers.contract import Batch
+from pipeline.classifiers.contract import FOCUS, Batch
 
 WEIGHTS = "model.safetensors"
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-_FOCUS = "focus_mask"
 
 
 class MeanVectors(nn.Module):
@@ -37,7 +37,7 @@ class MeanVectors(nn.Module):
 class LabelLogits(nn.Module):
     """Encoder → means over tokens → dropout → linear head, shape (batch, labels).
 
-    A focused one also sees the mean over each text's focus.
+    A focused one also sees the mean over a focus, of which a text may have several: shape (batch, focuses, labels).
     """
 
     def __init__(self, encoder: nn.Module, labels: int, *, focused: bool, dropout: float = 0.0) -> None:
@@ -55,12 +55,16 @@ class LabelLogits(nn.Module):
         token_type_ids: Tensor | None = None,
         focus_mask: Tensor | None = None,
     ) -> Tensor:
-        """Return the logits of a padded batch; ``focus_mask`` is 1 for the tokens of each text's focus."""
+        """Return the logits of a padded batch.
+
+        ``focus_mask`` is 1 for the tokens of each focus, shape (batch, focuses, tokens); a focused network needs it.
+        """
         hidden = _hidden(self.encoder, input_ids, attention_mask, token_type_ids)
         pooled = mean_pool(hidden, attention_mask)
-        if self.focused:
-            focus = mean_pool(hidden, attention_mask if focus_mask is None else focus_mask)
-            pooled = torch.cat((pooled, focus), dim=1)
+        if focus_mask is not None:
+            mask = focus_mask.to(hidden.dtype)
+            focus = (mask @ hidden) / mask.sum(2, keepdim=True).clamp(min=1)
+            pooled = torch.cat((pooled.unsqueeze(1).expand_as(focus), focus), dim=2)
         logits: Tensor = self.head(self.dropout(pooled)).float()
         return logits
 
@@ -90,7 +94,7 @@ class Network:
         """Return a module with its tokenizer and what this gives it, ready to answer."""
         names = [name for name in _INPUTS if name in tokenizer.model_input_names]
         if isinstance(module, LabelLogits) and module.focused:
-            names.append(_FOCUS)
+            names.append(FOCUS)
         module.eval()
         return cls(module, tokenizer, tuple(names))
 
@@ -140,16 +144,33 @@ class TorchSession:
         self.inputs = network.inputs
         self._module = network.module
         self._bf16 = bf16
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._threads = threads
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
         """Yield the network's output for each batch, in order."""
         for batch in batches:
             tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
+            with (
+                _threads(self._threads),
+                torch.inference_mode(),
+                torch.autocast("cpu", torch.bfloat16, enabled=self._bf16),
+            ):
                 output: NDArray[np.float32] = self._module(**tensors).numpy()
             yield output
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    """Let torch run on so many threads; their number belongs to the process, in which others may train or run too."""
+    had = torch.get_num_threads()
+    if wanted in (None, had):
+        yield
+        return
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(had)
 
 
 def keep_in_bf16(network: Network) -> Network:

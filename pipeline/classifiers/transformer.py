@@ -1,6 +1,7 @@
 """The transformer engine: a pretrained encoder, mean pooling and a linear head, fine-tuned as one.
 
-Where examples have a focus, the head also sees the mean over its tokens (as in TD-BERT, Gao et al. 2019).
+Where examples have a focus, the head also sees the mean over its tokens (as in TD-BERT, Gao et al. 2019), so that
+a text is read once, whatever is asked about it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.classifiers import encoders
-from pipeline.classifiers.contract import Example, Logits, Session
+from pipeline.classifiers.contract import FOCUS, Example, Logits, Session
 from pipeline.classifiers.runtime import TORCH, Runtime
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.windows import answers, unread_share, windows
@@ -30,6 +31,8 @@ class Config(Section):
     """Settings of the transformer engine."""
 
     encoder: encoders.Config = encoders.Config()
+    layers: int | None = Field(default=None, ge=1)
+    """First layers of the encoder that are kept; null keeps all. Its cost is in proportion."""
     freeze_embeddings: bool = True
     """Leave the token vectors, half of the weights, as pretrained: words that training lacks keep their meaning."""
     max_tokens: int = 128
@@ -97,7 +100,7 @@ class TransformerClassifier:
     def save(self, folder: Path) -> None:
         """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``."""
         self._network().save(folder)
-        settings = {"max_tokens": self._max_tokens, "focused": "focus_mask" in self._session.inputs}
+        settings = {"max_tokens": self._max_tokens, "focused": FOCUS in self._session.inputs}
         (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 

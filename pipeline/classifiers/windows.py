@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.classifiers.contract import Batch, Example, Session
+from pipeline.classifiers.contract import FOCUS, Batch, Example, Session
 from pipeline.classifiers.tokens import Frame, TextTokenizer
 
-BATCH = 32  # windows of one inference batch
+BATCH = 32  # passes of one inference batch
 
 # Typographic and straight quotes say the same; the fold keeps the length, so offsets stay true.
 _FOLD = str.maketrans("“”„«»‘’‚–—", '"""""\'\'\'--')
@@ -37,16 +37,17 @@ class Window:
 def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: int) -> list[Window]:
     """Tokenize examples into as many windows as they need; those without an example's focus are left out.
 
-    A second segment stands in every window; of one that is longer than half a window, its beginning.
+    A second segment stands in every window; of one that is longer than half a window, its beginning. An example with a
+    focus needs none: the focus tells what is asked, and so all that is asked of one text has the same tokens.
     """
     texts = [example.text.translate(_FOLD) for example in examples]
-    pairs = [tokenizer.head((example.pair or "").translate(_FOLD), max_tokens // 2) for example in examples]
-    frame = tokenizer.frame(paired=any(pairs))
+    seconds = [example.pair if example.pair and not example.focus else "" for example in examples]
+    pairs = [tokenizer.head(second.translate(_FOLD), max_tokens // 2) for second in seconds]
     found: list[Window] = []
     for number, (text, pair) in enumerate(zip(tokenizer.ids(texts), tokenizer.ids(pairs), strict=True)):
         span = examples[number].focus
         focus = tokenizer.within(texts[number], *span) if span else None
-        found += _windows(number, text, pair, focus, frame, max_tokens)
+        found += _windows(number, text, pair, focus, tokenizer.frame(paired=bool(pair)), max_tokens)
     return found
 
 
@@ -71,7 +72,8 @@ def unread_share(examples: Sequence[Example], tokenizer: TextTokenizer, max_toke
     """
     read = total = 0
     for example in examples:
-        alone = windows([Example("", pair=example.pair)], tokenizer, max_tokens)[0].length
+        pair = None if example.focus else example.pair
+        alone = windows([Example("", pair=pair)], tokenizer, max_tokens)[0].length
         read += sum(window.length - alone for window in windows([example], tokenizer, max_tokens))
         total += len(tokenizer.ids([example.text.translate(_FOLD)])[0])
     return 1 - read / total if total else 0.0
@@ -82,30 +84,41 @@ def answers(found: Sequence[Window], session: Session) -> Iterator[tuple[list[in
     chosen = batches(found)
     outputs = session.run(pad(own, session.inputs) for own in chosen)
     for own, output in zip(chosen, outputs, strict=True):
-        yield [window.example for window in own], output
+        places = [(row, place) for row, alike in enumerate(own) for place in range(len(alike))]
+        rows, focuses = np.array(places).T
+        numbers = [window.example for alike in own for window in alike]
+        yield numbers, output[rows, focuses] if FOCUS in session.inputs else output[rows]
 
 
-def batches(found: Sequence[Window]) -> list[list[Window]]:
-    """Return the windows in order of length, divided into batches."""
-    ordered = sorted(found, key=lambda window: window.length)
+def batches(found: Sequence[Window]) -> list[list[list[Window]]]:
+    """Return the windows in batches by length, those of the same tokens together: they need one pass of the encoder."""
+    alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Window]] = {}
+    for window in found:
+        alike.setdefault((tuple(window.ids), tuple(window.types)), []).append(window)
+    ordered = sorted(alike.values(), key=lambda own: own[0].length)
     return [ordered[begin : begin + BATCH] for begin in range(0, len(ordered), BATCH)]
 
 
-def pad(found: Sequence[Window], inputs: Sequence[str]) -> Batch:
-    """Return windows as the named arrays, all of one length, shape (windows, longest).
+def pad(found: Sequence[Sequence[Window]], inputs: Sequence[str]) -> Batch:
+    """Return windows as the named arrays, a row for those of the same tokens, all of one length.
 
-    ``focus_mask`` is 1 for the tokens of each window's focus, or for all of a window without one.
+    That of focuses has a mask for each window, 1 for the tokens of its focus, or for all where it has none.
     """
     # What stands behind a window's end is masked, so any token does: 0, which every vocabulary has.
-    shape = len(found), max(window.length for window in found)
-    batch = {name: np.zeros(shape, dtype=np.int64) for name in inputs}
-    for row, window in enumerate(found):
+    shape = len(found), max(own[0].length for own in found)
+    batch = {name: np.zeros(shape, dtype=np.int64) for name in inputs if name != FOCUS}
+    for row, own in enumerate(found):
+        first = own[0]
         columns: dict[str, Sequence[int] | int] = {
-            "input_ids": window.ids,
+            "input_ids": first.ids,
             "attention_mask": 1,
-            "token_type_ids": window.types,
-            "focus_mask": window.focus or 1,
+            "token_type_ids": first.types,
         }
         for name, array in batch.items():
-            array[row, : window.length] = columns[name]
+            array[row, : first.length] = columns[name]
+    if FOCUS in inputs:
+        batch[FOCUS] = np.zeros((shape[0], max(map(len, found)), shape[1]), dtype=np.int64)
+        for row, own in enumerate(found):
+            for place, window in enumerate(own):
+                batch[FOCUS][row, place, : window.length] = window.focus or 1
     return batch

@@ -1,4 +1,4 @@
-"""From the folders that stages leave to the report beside them."""
+"""From the folders that stages leave to the reports beside them: a page, Markdown, and a card of each model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Sources:
 
 
 def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: str | None, preferred: str) -> None:
-    """Write the report of an evaluation, as a page and in Markdown, with one annotated article as the worked example.
+    """Write the Markdown report of an evaluation, with one annotated article as the worked example.
 
     Without an ``example_id`` that is the ``preferred`` article, or the first where the test split has another corpus.
 

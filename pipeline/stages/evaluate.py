@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import cases, evaluation, locating, stance
+from pipeline import acceptance, answers, cases, evaluation, locating, stance
 from pipeline import datasets as added
+from pipeline import floors as quality_floors
 from pipeline.annotator import Stripper
 from pipeline.article import REMOVED_ROLES
 from pipeline.cases import Cases
@@ -19,12 +20,12 @@ from pipeline.classifiers.cost import cost
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, SPLITS, CleanArticle, read_gold, read_labelled, read_split
 from pipeline.curves import PrecisionRecallCurve
-from pipeline.evaluation import Evaluation, ScoredCase, Scores, TaskEvaluation
+from pipeline.evaluation import Evaluation, Origin, ScoredCase, Scores, TaskEvaluation
 from pipeline.locating import Span
-from pipeline.records import read_jsonl, write_jsonl
+from pipeline.records import file_digest, read_jsonl, write_jsonl
 from pipeline.stance import Aggregation
 
-EVALUATION = "evaluation.json"
+EVALUATION = acceptance.EVALUATION
 PREDICTIONS = "predictions.jsonl"
 
 
@@ -45,10 +46,17 @@ def run(
     datasets: Path,
     models: Path,
     compared: Path,
+    configuration: Path,
+    floors: Path,
+    accepted: Path,
     output: Path,
     plots: Path,
 ) -> dict[str, float]:
-    """Write all scores, the scored cases, and the plots' data; return the headline figures."""
+    """Write all scores, the scored cases, and the plots' data; return the headline figures.
+
+    A floor that does not hold stops nothing: the evaluation says so, and ``newsfacts floors`` fails.
+    """
+    limits, before = quality_floors.read(floors), acceptance.read(accepted)
     splits = read_split(split)
     test, train = (read_labelled(stripped, splits, name) for name in ("test", "train"))
     gold = read_gold(collected)
@@ -68,8 +76,7 @@ def run(
         cases.of_stance(test),
         cases.of_claims(test),
     )
-    stripper = Stripper(loaded["boilerplate"])
-    stripped_test = stripper.strip_clean([(item.article, item.aligned()) for item in clean_test])
+    stripped_test = Stripper(loaded["boilerplate"]).strip_clean([(item.article, item.aligned()) for item in clean_test])
     bodies = {body.article.id: body for body in stripped_test}
     spans: dict[str, Sequence[Span]] = {
         "boilerplate": locating.of_lines(clean_test),
@@ -78,6 +85,7 @@ def run(
     }
     tasks: list[TaskEvaluation] = []
     scored: list[ScoredCase] = []
+    answered: list[answers.Answer] = []
     for own in direct:
         model = loaded[own.task]
         predictions = model.predict(own.examples)
@@ -85,12 +93,15 @@ def run(
         found = _evaluate(own, model, predictions, trained_on[own.task], rivals, config.seed)
         tasks.append(replace(found, slices=_slices(own, predictions, gold, config.seed)))
         scored += _scored(own, predictions, rivals, spans.get(own.task))
+        answered += answers.of_task(own.task, own.examples, predictions, own.labels)
         _write_plots(plots, tasks[-1], own, predictions)
     for task in ("topic", "stance", "claims"):
         model = loaded[task]
         for own in cases.of_datasets(datasets, task, model.manifest.labels):
+            predictions = model.predict(own.examples)
             rivals = _rivals(compared / task, own)
-            tasks.append(_evaluate(own, model, model.predict(own.examples), trained_on[task], rivals, config.seed))
+            tasks.append(_evaluate(own, model, predictions, trained_on[task], rivals, config.seed))
+            answered += answers.of_task(own.task, own.examples, predictions, own.labels)
     stances: list[str] = [target.label for article in train for target in article.targets]
     indirect: list[TaskEvaluation] = []
     for (own, predictions), task, known in (
@@ -99,6 +110,7 @@ def run(
     ):
         found = _evaluate(own, loaded[task], predictions, known, (), config.seed, direct=False)
         indirect.append(replace(found, slices=_slices(own, predictions, gold, config.seed)))
+        answered += answers.of_task(own.task, own.examples, predictions, own.labels)
         if task == "stance":
             scored += _scored(own, predictions, (), None)
     article_stance, listed = indirect
@@ -106,12 +118,24 @@ def run(
     # A sentence that is not listed has no score, so there is no calibration to speak of.
     tasks += [replace(article_stance, threshold=threshold), _without_scores(listed)]
 
-    strip = cases.score_stripping(clean_test, gold, stripper, seed=config.seed)
-    write_jsonl(output / PREDICTIONS, scored)
+    strip, stripped_lines = cases.score_stripping(clean_test, gold, stripped_test, seed=config.seed)
+    answered = [*stripped_lines, *answered]
     counts = Counter(splits.values())
-    whole = Evaluation({name: counts[name] for name in SPLITS}, strip, tuple(tasks))
+    whole = Evaluation(
+        {name: counts[name] for name in SPLITS},
+        strip,
+        tuple(tasks),
+        origin=Origin(
+            configuration.stem, file_digest(configuration), {task: model.digest for task, model in loaded.items()}
+        ),
+        accepted=before[0].origin if before else None,
+        changes=answers.changes(before[1], answered, seed=config.seed) if before else (),
+    )
+    whole = replace(whole, floors=quality_floors.checks(limits.get(configuration.stem, {}), whole))
+    write_jsonl(output / PREDICTIONS, scored)
+    write_jsonl(output / answers.FILE, answered)
     write_jsonl(output / EVALUATION, [whole])
-    return headline(whole)
+    return evaluation.headline(whole)
 
 
 @dataclass(frozen=True)
@@ -271,24 +295,3 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[obje
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-
-
-def headline(whole: Evaluation) -> dict[str, float]:
-    """Return the headline figures of an evaluation by dotted name, as precise as they are."""
-    figures = {
-        "strip.precision": whole.strip.precision,
-        "strip.recall": whole.strip.recall,
-        "strip.f1": whole.strip.f1,
-        "strip.body_lost": whole.strip.body_lost,
-    }
-    for task in whole.tasks:
-        name = task.task.replace(" ", "_")
-        figures[f"{name}.accuracy"] = task.model.classification.accuracy
-        figures[f"{name}.macro_f1"] = task.model.classification.macro_f1
-        if task.model.calibration_error is not None:
-            figures[f"{name}.ece"] = task.model.calibration_error
-        if task.model.ranking is not None:
-            figures[f"{name}.average_precision"] = task.model.ranking.average_precision
-        for other in task.compared:
-            figures[f"{name}.{other.name}.macro_f1"] = other.classification.macro_f1
-    return figures

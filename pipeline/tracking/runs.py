@@ -21,11 +21,13 @@ from mlflow.types import ColSpec, Schema
 import pipeline
 from pipeline.classifiers.store import MANIFEST
 from pipeline.classifiers.store import verify as verify_model
-from pipeline.errors import NewsfactsError
+from pipeline.errors import ConfigError, NewsfactsError
 from pipeline.records import file_digest, tree_digest
 from pipeline.tracking import registry, store
 
 _LOG = logging.getLogger("newsfacts")
+COMPARED = ("evaluation.json", "answers.jsonl")
+"""The files of a run that make it comparable; they hold no text of an article."""
 _MAX_PARAM = 500  # characters that MLflow stores of one parameter
 
 _PREDICTION = Schema([ColSpec("string", "label"), ColSpec("double", "score"), ColSpec("boolean", "abstained")])
@@ -99,6 +101,8 @@ def _log(run: StageRun) -> None:
         tags=[RunTag(f"newsfacts.output.{name}", tree_digest(path)) for name, path in run.outputs.items()],
     )
     for path in run.outputs.values():
+        if path.name in COMPARED:
+            client.log_artifact(identity, str(path))
         if (path / MANIFEST).is_file() and path.parent.name == "models":
             _register(path, _log_model(identity, path))
     client.set_terminated(identity)
@@ -166,6 +170,45 @@ def attach(stage: str, outputs: Mapping[str, Path], files: Sequence[Path]) -> No
                 client.log_artifact(found, str(path), "report")
     except store.FAULTS as error:
         _LOG.warning("the report is written, but was not logged: %s", error)
+
+
+def download_evaluation(run: str, folder: Path) -> None:
+    """Copy what makes an evaluation comparable from a run, given by id or name, into a folder.
+
+    Raises:
+        ConfigError: there is no such run, it did not evaluate, or the store cannot be read.
+    """
+    if not store.exists():
+        raise ConfigError(f"{run} is no folder, and there is no tracking store to look for a run of that name")
+    store.check()
+    try:
+        experiment = store.open_experiment()
+        client = mlflow.MlflowClient()
+        identity = _identity(client, experiment, run)
+        if identity is None:
+            raise ConfigError(
+                f"{run} is neither a folder nor a run in {store.uri()}; 'newsfacts runs' lists the last ones"
+            )
+        kept = {item.path for item in client.list_artifacts(identity)}
+        if not kept.issuperset(COMPARED):
+            raise ConfigError(f"run {run} has no evaluation; name a run of the stage evaluate, or its folder")
+        for file in COMPARED:
+            client.download_artifacts(identity, file, str(folder))
+    except store.FAULTS as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"cannot read run {run} from {store.uri()}: {reason}; name a folder instead") from None
+
+
+def _identity(client: mlflow.MlflowClient, experiment: str, run: str) -> str | None:
+    """Return the id of the run that has this id or, the newest one, this name."""
+    quoted = run.replace("'", "")  # no id or name of ours has one, and MLflow's filters know no escape
+    for key in ("run_id", "run_name"):
+        found = client.search_runs(
+            [experiment], f"attributes.{key} = '{quoted}'", max_results=1, order_by=["attributes.start_time DESC"]
+        )
+        if found:
+            return str(found[0].info.run_id)
+    return None
 
 
 def repro_digest(config: Path, data: Path) -> str:

@@ -11,6 +11,7 @@ import pytest
 from pipeline.classifiers import embedding
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.embedding import Config, EmbeddingClassifier
+from pipeline.errors import ModelError
 from tests.encoders import MAKERS
 from tests.encoders import settings as encoder_settings
 
@@ -68,3 +69,20 @@ def test_the_batch_changes_no_logit(fitted: EmbeddingClassifier) -> None:
     np.testing.assert_allclose(together[:8], together[8:16], atol=1e-4)
     np.testing.assert_allclose(fitted.logits(examples[:1]), together[:1], atol=1e-4)
     assert fitted.logits([]).shape == (0, 3)
+
+
+def test_what_stands_behind_the_sentences_that_are_read_changes_nothing_and_is_told(
+    fitted: EmbeddingClassifier,
+) -> None:
+    read = "\n".join(f"The team won match {number}." for number in range(8))
+    long = Example(f"{read}\nThe storm closed the harbour. The storm closed the harbour.")
+    np.testing.assert_allclose(fitted.logits([long]), fitted.logits([Example(read)]), atol=1e-5)
+    assert fitted.unread([Example(read)]) == 0
+    assert 0.1 < fitted.unread([long]) < 0.3
+
+
+def test_a_folder_of_another_version_is_named(fitted: EmbeddingClassifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    (tmp_path / embedding.SETTINGS).write_text('{"max_tokens": 24}')
+    with pytest.raises(ModelError, match="another version"):
+        embedding.load(tmp_path, LABELS)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,11 +72,24 @@ def _loaded(folder: Path, name: str, known: dict[tuple[Path, str], store.Model] 
     return known[folder, name]
 
 
+def _session(model: store.Model) -> Session:
+    classifier: Any = model.classifier
+    session: Session = classifier._vectors.session if model.manifest.engine == "embedding" else classifier._session
+    return session
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_rest_of_the_process_keeps_its_number_of_threads(folder: Path, threads: int) -> None:
+    """With another one, whatever is trained afterwards rounds otherwise."""
+    before = torch.get_num_threads()
+    store.load(folder, runtime="torch", threads=threads).predict([Example("the council met", "the mayor")])
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.parametrize("name", INSTALLED)
 def test_the_same_batches_have_the_same_answers_in_their_order(folder: Path, name: str) -> None:
     """However many are in flight at once: nothing depends on what else runs."""
-    classifier = store.load(folder, runtime=name, threads=3).classifier
-    session: Session = classifier._session  # type: ignore[attr-defined]
+    session = _session(store.load(folder, runtime=name, threads=3))
     found = windows(tiny_models.sentences(150, 4, focused=True), TextTokenizer.load(folder), 24)
     padded = [pad(own, session.inputs) for own in batches(found)]
     expected = [next(session.run([batch])) for batch in padded]
@@ -86,8 +101,7 @@ def test_the_same_batches_have_the_same_answers_in_their_order(folder: Path, nam
 
 @pytest.mark.parametrize("name", INSTALLED)
 def test_whoever_stops_half_way_may_ask_again(folder: Path, name: str) -> None:
-    classifier = store.load(folder, runtime=name, threads=2).classifier
-    session: Session = classifier._session  # type: ignore[attr-defined]
+    session = _session(store.load(folder, runtime=name, threads=2))
     found = windows(tiny_models.sentences(200, 4, focused=True), TextTokenizer.load(folder), 24)
     padded = [pad(own, session.inputs) for own in batches(found)]
     expected = list(session.run(padded))
@@ -115,6 +129,7 @@ def test_from_a_graph_that_is_there_it_runs_without_torch(
     code = f"""
 import sys
 from pathlib import Path
+from typing import Any
 import pipeline.annotator
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoConfig, AutoModel
 
 from pipeline.classifiers import fine_tuning, transformer
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.transformer import Config, TransformerClassifier
+from pipeline.errors import ConfigError
 from tests.encoders import MAKERS, WORDS
 from tests.encoders import settings as encoder_settings
 
@@ -51,6 +53,25 @@ def test_it_learns_the_word_that_tells_the_label(fitted: TransformerClassifier) 
     test = sentences(40, 3)
     hits = sum(found == example.label for found, example in zip(best(fitted, test), test, strict=True))
     assert hits >= 36
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_first_layers_alone_can_be_kept_and_saved(
+    tiny_encoders: dict[str, Path], architecture: str, tmp_path: Path
+) -> None:
+    folder, saved = tmp_path / "encoder", tmp_path / "saved"
+    shutil.copytree(tiny_encoders[architecture], folder)
+    deeper = AutoConfig.from_pretrained(folder, num_hidden_layers=3)
+    AutoModel.from_config(deeper).save_pretrained(folder)
+    train = sentences(16, 1)
+    fitted = fine_tuning.fit(train, train, LABELS, config(folder, layers=2, epochs=1), seed=5)
+    saved.mkdir()
+    fitted.save(saved)
+    loaded = transformer.load(saved, LABELS)
+    np.testing.assert_allclose(loaded.logits(train), fitted.logits(train), atol=0.02)
+    assert AutoConfig.from_pretrained(saved).num_hidden_layers == 2
+    with pytest.raises(ConfigError, match=r"layers is 9, and the encoder in .* has 3; lower it"):
+        fine_tuning.fit(train, train, LABELS, config(folder, layers=9), seed=5)
 
 
 def test_a_saved_classifier_answers_the_same_from_another_folder(

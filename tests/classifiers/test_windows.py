@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import Batch, Example
+from pipeline.classifiers.fine_tuning import fit
 from pipeline.classifiers.tokens import TextTokenizer
+from pipeline.classifiers.transformer import Config, TransformerClassifier
 from pipeline.classifiers.windows import batches, pad, windows
 from tests.encoders import MAKERS, WORDS
+from tests.encoders import settings as encoder_settings
 
 ARCHITECTURES = sorted(MAKERS)
 MAX_TOKENS = 24
@@ -55,8 +61,34 @@ def test_the_focus_is_its_own_tokens_and_windows_without_them_are_left_out(
     library = Tokenizer.from_file(str(tiny_encoders[architecture] / "tokenizer.json"))
     assert library.decode(tokens).strip() == words[chosen]
     assert [window.focus for window in found if window.example == 1] == [None]
-    batch = pad(found, ("input_ids", "focus_mask"))
-    assert batch["focus_mask"].sum(axis=1).tolist() == [sum(window.focus or ()) for window in own] + [found[-1].length]
+    batch = pad([[window] for window in found], ("input_ids", "focus_mask"))
+    expected = [sum(window.focus or ()) for window in own] + [found[-1].length]
+    assert batch["focus_mask"].sum(axis=(1, 2)).tolist() == expected
+
+
+def test_mentions_in_one_sentence_take_one_pass_and_each_its_own_answer(tiny_encoders: dict[str, Path]) -> None:
+    """An encoder reads a sentence once, whichever of its words are asked for."""
+    text = "the mayor won and the council lost"
+    names = ["mayor", "council", "won"]
+    spans = [(text.index(name), text.index(name) + len(name)) for name in names]
+    examples = [Example(text, focus=spans[0]), Example("a storm"), *(Example(text, focus=span) for span in spans[1:])]
+    labels = ("favor", "against")
+    train = [Example(text, focus=span, label=label) for span, label in zip(spans, labels, strict=False)]
+    config = Config.model_validate({"encoder": encoder_settings(tiny_encoders["bert"]), "epochs": 1})
+    classifier = fit(train, train, labels, config, seed=3)
+    rows: list[int] = []
+
+    class Counting:
+        inputs = classifier._session.inputs
+
+        def run(self, padded: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
+            return classifier._session.run(rows.append(len(batch["input_ids"])) or batch for batch in padded)
+
+    alone = np.concatenate([classifier.logits([example]) for example in examples])
+    together = TransformerClassifier(labels, Counting(), classifier._tokenizer, 24, classifier._network)
+    np.testing.assert_allclose(together.logits(examples), alone, atol=1e-5)
+    assert rows == [2]
+    assert len({tuple(row) for row in alone.round(6).tolist()}) == len(examples)
 
 
 def test_batches_hold_every_window_once_padded_to_the_longest(tiny_encoders: dict[str, Path]) -> None:
@@ -65,10 +97,10 @@ def test_batches_hold_every_window_once_padded_to_the_longest(tiny_encoders: dic
     found = windows(examples, tokenizer, MAX_TOKENS)
     numbers: list[int] = []
     for own in batches(found):
-        numbers += [window.example for window in own]
+        numbers += [window.example for alike in own for window in alike]
         batch = pad(own, INPUTS)
         assert {array.shape for array in batch.values()} == {batch["input_ids"].shape}
-        assert batch["attention_mask"].sum(axis=1).tolist() == [window.length for window in own]
+        assert batch["attention_mask"].sum(axis=1).tolist() == [alike[0].length for alike in own]
         assert batch["attention_mask"].sum(axis=1).max() == batch["input_ids"].shape[1]
     assert sorted(numbers) == sorted(window.example for window in found)
 

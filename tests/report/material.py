@@ -40,7 +40,9 @@ PROMO = "Follow us on Telegram!"
 KEPT = "Sign up for the morning mail"
 
 
-def article(identity: str, *, headline: str = HEADLINE, outlet: str = "Harbour Post", promo: str = PROMO) -> GoldArticle:
+def article(
+    identity: str, *, headline: str = HEADLINE, outlet: str = "Harbour Post", promo: str = PROMO
+) -> GoldArticle:
     """Return an article: headline, three sentences on one line, a promo that goes and one that stays."""
     raw = ""
     segments: list[GoldSegment] = [GoldSegment("headline", 0, len(headline))]
@@ -56,7 +58,9 @@ def article(identity: str, *, headline: str = HEADLINE, outlet: str = "Harbour P
         segments.append(GoldSegment("promo", len(raw), len(raw) + len(text)))
         raw += text
     targets = (GoldTarget("Mayor Ruiz", "favor", ()),)
-    return GoldArticle(identity, f"{identity}.txt", outlet, "2021-03-05", "health", "hard news", "en", raw, tuple(segments), targets)  # fmt: skip
+    return GoldArticle(
+        identity, f"{identity}.txt", outlet, "2021-03-05", "health", "hard news", "en", raw, tuple(segments), targets
+    )
 
 
 def annotation(gold: GoldArticle) -> Annotation:
@@ -87,10 +91,12 @@ def annotation(gold: GoldArticle) -> Annotation:
 
 
 def cases(gold: GoldArticle) -> list[ScoredCase]:
-    """Return its scored cases: of three sentences one is wrong, and so are a mention, a line and the article's stance."""
+    """Return its scored cases: one sentence, a mention, a line and the article's stance are wrong."""
     body = [one for one in gold.segments if one.claim]
     found = [
-        ScoredCase("claims", gold.id, text, None, own.claim or "", label, score, {label: score}, False, own.start, own.end)
+        ScoredCase(
+            "claims", gold.id, text, None, own.claim or "", label, score, {label: score}, False, own.start, own.end
+        )
         for own, (text, _, label, score) in zip(body, SENTENCES, strict=True)
     ]
     mention = body[2].stances[0]
@@ -99,17 +105,30 @@ def cases(gold: GoldArticle) -> list[ScoredCase]:
     return [
         ScoredCase("topic", gold.id, gold.raw, None, gold.topic, "health", 0.8, {"health": 0.8}),
         *found,
-        ScoredCase("stance", gold.id, f"*Mayor Ruiz*{SENTENCES[2][0][10:]}", "Mayor Ruiz", "favor", "neutral", 0.55,
-                   {"neutral": 0.55}, True, *place, {"linear": "favor"}),
+        ScoredCase(
+            "stance",
+            gold.id,
+            SENTENCES[2][0],
+            "Mayor Ruiz",
+            "favor",
+            "neutral",
+            0.55,
+            {"neutral": 0.55},
+            True,
+            *place,
+            {"linear": "favor"},
+        ),
         ScoredCase("article stance", gold.id, "", "Mayor Ruiz", "favor", "neutral", 0.5, {"neutral": 0.5}, True),
-        ScoredCase("boilerplate", gold.id, KEPT, None, "promo", "body", 0.7, {"body": 0.7}, False, line.start, line.end),
-    ]  # fmt: skip
+        ScoredCase(
+            "boilerplate", gold.id, KEPT, None, "promo", "body", 0.7, {"body": 0.7}, False, line.start, line.end
+        ),
+    ]
 
 
 def task(name: str, labels: tuple[str, ...], unit: str = "sentences", count: int = 60) -> TaskEvaluation:
-    """Return an evaluation of a task, a third of whose answers are wrong."""
+    """Return an evaluation of a task, of whose answers a quarter may be wrong."""
     gold = [labels[number % len(labels)] for number in range(count)]
-    guess = [labels[0] if number % 3 == 0 else own for number, own in enumerate(gold)]
+    guess = [labels[0] if number % 4 == 1 else own for number, own in enumerate(gold)]
     groups = [str(number // 6) for number in range(count)]
     found = classification(gold, guess, labels, groups=groups, resamples=50)
     scores = [(number % 10 + 1) / 11 for number in range(count)]
@@ -124,7 +143,10 @@ def task(name: str, labels: tuple[str, ...], unit: str = "sentences", count: int
         own,
         (Scores("linear", found), Scores("majority", classification(gold, [labels[0]] * count, labels))),
         {
-            "outlet": {"Harbour Post": own, "Hill Gazette": Scores("transformer", classification(gold[:9], guess[:9], labels))},
+            "outlet": {
+                "Harbour Post": own,
+                "Hill Gazette": Scores("transformer", classification(gold[:9], guess[:9], labels)),
+            },
             "year": {"2021": own},
         },
         tuple(CoveragePoint(number / 20, 1 - number / 100, 1 - number / 40) for number in range(1, 21)),
@@ -133,20 +155,27 @@ def task(name: str, labels: tuple[str, ...], unit: str = "sentences", count: int
         curves.reliability(scores, right),
         (curve,) if curve else (),
         {"transformer": Cost(22_000_000, 45_000_000, 6.8e9), "linear": Cost(200_000, 2_400_000, 2e4)},
-    )  # fmt: skip
+    )
 
 
 def material(*, articles: int = 4, first: GoldArticle | None = None) -> Material:
     """Return what a page is made of."""
-    written = [article(f"hp-{number}", outlet="Hill Gazette" if number % 3 else "Harbour Post") for number in range(articles)]  # fmt: skip
+    written = [
+        article(f"hp-{number}", outlet="Hill Gazette" if number % 3 else "Harbour Post") for number in range(articles)
+    ]
     written = [first, *written] if first else written
     roles = ("body", *REMOVED_ROLES[:7])
     return Material(
         evaluation=Evaluation(
             {"train": 300, "dev": 60, "test": articles},
             StripEvaluation(812, 0.99, 0.9, 0.94, Interval(0.91, 0.96), 0.003, 2),
-            (task("boilerplate", roles, "lines", 160), task("topic", ("health", "sport"), "articles"),
-             task("stance", STANCES), task("claims", CLAIMS, count=90), task("article stance", STANCES)),
+            (
+                task("boilerplate", roles, "lines", 160),
+                task("topic", ("health", "sport"), "articles"),
+                task("stance", STANCES),
+                task("claims", CLAIMS, count=90),
+                task("article stance", STANCES),
+            ),
             changes=CHANGES,
             floors=FLOORS,
         ),
@@ -159,4 +188,4 @@ def material(*, articles: int = 4, first: GoldArticle | None = None) -> Material
         digests={"configuration": "ab" * 32, "code": "cd" * 32},
         configuration="configs/pipeline.yaml",
         example=written[0].id,
-    )  # fmt: skip
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,7 +122,7 @@ def test_columns_sort_by_the_keyboard_too(opened: Open) -> None:
     assert heading.get_attribute("aria-sort") is None
     tasks = [row[0] for row in rows(found)]
     assert len(set(tasks)) == 4
-    assert len([1 for one, other in zip(tasks, tasks[1:], strict=False) if one != other]) == 3
+    assert len([1 for one, other in itertools.pairwise(tasks) if one != other]) == 3
 
 
 def test_a_row_opens_its_article_at_the_mistake(opened: Open) -> None:

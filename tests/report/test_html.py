@@ -49,15 +49,16 @@ def test_the_page_asks_for_nothing_but_itself() -> None:
 
 def test_every_task_has_its_line_with_interval_baseline_change_and_floor() -> None:
     found = read(document.page(material.material()))
-    lines = {row.xpath("th/a")[0].text: " ".join(row.text_content().split()) for row in found.xpath("//table[contains(@class, 'summary')]/tbody/tr")}  # fmt: skip
-    assert list(lines)[0] == "Boilerplate removed"
+    rows = found.xpath("//table[contains(@class, 'summary')]/tbody/tr")
+    lines = {row.xpath("th/a")[0].text: " ".join(row.text_content().split()) for row in rows}
+    assert next(iter(lines)) == "Boilerplate removed"
     claims = lines["Claim label of a sentence"]
     assert re.search(r"0\.\d\d 0\.\d\d–0\.\d\d", claims)
     assert "better +0.04 (+0.01 to +0.07)" in claims
-    assert "✓ 0.70 holds" in claims
+    assert "✓ 0.700 holds" in claims
     assert "cannot tell −0.01 (−0.05 to +0.03)" in lines["Stance of a sentence"]
     assert "none set" in lines["Topic of an article"]
-    assert "none accepted" in lines["Topic of an article"]
+    assert "no shared cases" in lines["Topic of an article"]
 
 
 def test_the_answer_is_no_where_a_floor_does_not_hold() -> None:
@@ -98,7 +99,8 @@ def test_the_matrix_and_the_scores_of_each_label_are_the_evaluation_s() -> None:
         list(row) for row in task.model.classification.confusion
     ]
     labels = found.xpath("//section[@id='task-claims']//table[@class='labels']/tbody/tr")
-    assert [row.xpath("td[3]")[0].text for row in labels] == [f"{one.f1:.3f}" for one in task.model.classification.labels]  # fmt: skip
+    shown = [row.xpath("td[3]")[0].text for row in labels]
+    assert shown == [f"{one.f1:.3f}" for one in task.model.classification.labels]
 
 
 def test_small_slices_are_marked() -> None:
@@ -114,7 +116,6 @@ def test_mistakes_are_the_wrong_answers_the_surest_first() -> None:
     assert len(found) == sum(one.label != one.gold for one in made.cases)
     scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True)
-    assert all("*" not in one.text for one in found)
 
 
 def test_a_view_shows_gold_beside_predicted() -> None:
@@ -155,9 +156,7 @@ def test_the_text_stays_itself_whatever_is_marked(
     ]
     annotated = replace(material.annotation(material.article("hp")), removed=(), claims=())
     lines = marked_text.lines(gold, annotated, cases)
-    joined = "".join(
-        "".join(part.text for one in line.stretches for part in one.parts) + line.breaks for line in lines
-    )
+    joined = "".join("".join(part.text for one in line.stretches for part in one.parts) + line.breaks for line in lines)
     assert joined == text
 
 
@@ -192,7 +191,8 @@ def test_composition_and_drift_tell_the_splits_apart() -> None:
     splits = {one.id: "train" for one in short} | {one.id: "test" for one in long}
     rows = composition.composition([*short, *long], splits)  # type: ignore[arg-type]
     assert rows[0].values == ("12", "0", "12")
-    assert rows[6].values == ("check-worthy 33 %, factual 33 %, none 33 %", "–", "check-worthy 33 %, factual 33 %, none 33 %")  # fmt: skip
+    thirds = "check-worthy 33 %, factual 33 %, none 33 %"
+    assert rows[6].values == (thirds, "–", thirds)
     found = {(one.split, one.name): one.shift.size for one in composition.differences([*short, *long], splits)}  # type: ignore[arg-type]
     assert found["test", "length in words"] == "none"  # all of one length: there is no spread to measure by
     assert found["test", "words"] == "large"
@@ -226,10 +226,23 @@ def test_a_change_of_nothing_has_no_sign() -> None:
 
 def test_the_report_writes_the_page_and_says_what_it_lacks(trained: Trained, tmp_path: Path) -> None:
     call = [
-        "report", "--evaluated", trained.data / "evaluate", "--annotated", trained.data / "annotate",
-        "--output", tmp_path / "report.md", "--page", tmp_path / "report.html", "--split", trained.data / "split",
-        "--models", trained.models, "--config", trained.settings, "--collected",
-    ]  # fmt: skip
+        "report",
+        "--evaluated",
+        trained.data / "evaluate",
+        "--annotated",
+        trained.data / "annotate",
+        "--output",
+        tmp_path / "report.md",
+        "--page",
+        tmp_path / "report.html",
+        "--split",
+        trained.data / "split",
+        "--models",
+        trained.models,
+        "--config",
+        trained.settings,
+        "--collected",
+    ]
     outcome = newsfacts(*call, trained.data / "collect")
     assert outcome.code == 0
     assert f"report in {tmp_path / 'report.html'}" in outcome.err

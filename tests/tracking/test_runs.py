@@ -78,6 +78,32 @@ def test_a_stage_that_ran_is_logged_and_found_again_by_what_it_wrote(project: Pa
     assert runs.find("split", {"output": Path("data/other")}) is None
 
 
+def test_an_evaluation_is_compared_by_the_id_or_the_name_of_its_run(project: Path, trained: Trained) -> None:
+    import mlflow
+
+    from pipeline.tracking import runs
+
+    evaluated = trained.data / "evaluate"
+    outputs = {name: evaluated / name for name in ("evaluation.json", "answers.jsonl", "predictions.jsonl")}
+    runs.log(stage_run("evaluate", outputs, repro="feedbeef" * 8))
+    identity = runs.find("evaluate", outputs)
+    assert identity is not None
+    for name in (identity, "evaluate-feedbeef"):
+        outcome = newsfacts("report", evaluated, name)
+        assert outcome.code == 0, outcome.err
+        assert f"2. {name} (configuration smoke)" in outcome.out
+        assert "| same |" in outcome.out
+    logged = {item.path for item in mlflow.MlflowClient().list_artifacts(identity)}
+    assert logged == {"evaluation.json", "answers.jsonl"}  # which hold no text of an article
+
+    runs.log(stage_run("clean", {"output": Path("data/clean")}))
+    of_another_stage = runs.find("clean", {"output": Path("data/clean")})
+    for name, message in ((of_another_stage, "has no evaluation"), ("it's none", "neither a folder nor a run")):
+        outcome = newsfacts("report", evaluated, str(name))
+        assert outcome.code == 2
+        assert message in outcome.err
+
+
 def test_the_runs_command_tells_a_logged_stage_from_a_skipped_one(project: Path) -> None:
     from pipeline.tracking import runs
 
@@ -169,3 +195,25 @@ def test_a_store_that_dies_during_the_run_costs_a_warning_and_no_work(
     assert outcome.code == 0
     assert digests(tmp_path / "clean") == digests(trained.data / "clean")
     assert "clean is done, but its run was not logged" in caplog.text
+
+
+def test_the_report_lies_beside_the_run_that_it_reports(project: Path, trained: Trained) -> None:
+    import mlflow
+
+    from pipeline import stage_runner
+    from pipeline.tracking import runs
+
+    for name in ("evaluate", "annotate", "split"):
+        shutil.copytree(trained.data / name, project / "data" / name)
+    outputs = stage_runner.outputs_of("evaluate")
+    call = ["report", "--page", "data/evaluate/report.html", "--models", trained.models, "--config", trained.settings]
+    assert newsfacts(*call).code == 0  # no run evaluated this: there is nothing to lay it beside
+    runs.log(stage_run("evaluate", outputs))
+    assert newsfacts(*call).code == 0
+    identity = runs.find("evaluate", outputs)
+    assert identity is not None
+    kept = {item.path for item in mlflow.MlflowClient().list_artifacts(identity, "report")}
+    assert kept == {"report/report.html", "report/report.md"}
+    shutil.copytree("data/evaluate", "elsewhere")
+    assert newsfacts(*call, "--evaluated", "elsewhere", "--output", "elsewhere/other.md").code == 0
+    assert {item.path for item in mlflow.MlflowClient().list_artifacts(identity, "report")} == kept

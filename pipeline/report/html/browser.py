@@ -80,7 +80,7 @@ def mistakes(found: Sequence[ScoredCase]) -> list[Mistake]:
             number,
             one.task,
             one.article,
-            _shortened(one.text.replace("*", "") if one.task == "stance" else one.text),
+            _shortened(one.text),
             one.target,
             one.gold,
             one.label,

@@ -153,8 +153,8 @@ def _environment() -> Environment:
         "magnitude": titles.magnitude,
         "slug": titles.slug,
         "title_of": titles.title,
-        "change": summary.change_words,
+        "difference": summary.difference,
         "metric": summary.metric_name,
     }
-    environment.globals |= {"SMALL": SMALL, "MISSING": titles.MISSING, "is_nan": math.isnan, "svg": Markup}
+    environment.globals |= {"SMALL": SMALL, "MISSING": titles.MISSING, "is_nan": math.isnan}
     return environment

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from markupsafe import Markup
+
 from pipeline.evaluation import Scores, TaskEvaluation
 from pipeline.learning_curve import Curve
 from pipeline.metrics import CoveragePoint
@@ -27,6 +29,16 @@ class Figure:
     svg: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def image(self) -> Markup:
+        """The picture with its name and description, as what reads the page aloud tells them."""
+        opening, _, rest = self.svg.partition(">")
+        named = Markup('<title id="{0}-name">{1}</title><desc id="{0}-description">{2}</desc>')
+        labels = Markup(' role="img" aria-labelledby="{0}-name" aria-describedby="{0}-description">')
+        # The picture itself is of our own making: matplotlib escapes the names that it draws.
+        drawn, end = Markup(opening), Markup(rest)  # noqa: S704
+        return drawn + labels.format(self.identity) + named.format(self.identity, self.title, self.text) + end
 
 
 def of_task(task: TaskEvaluation, curve: Curve | None) -> list[Figure]:

@@ -239,5 +239,5 @@ def _inline(svg: str, name: str) -> str:
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
     box = re.search(r'viewBox="[^"]+"', svg)
-    opening = f'<svg class="picture" {box[0] if box else ""} aria-hidden="true" focusable="false">'
+    opening = f'<svg class="picture" {box[0] if box else ""} focusable="false">'
     return _SPACE.sub("\n", opening + svg[svg.index(">") + 1 :]).strip()

@@ -34,6 +34,11 @@ class Line:
     floor: float | None
     """The floor of the metric that is shown."""
 
+    @property
+    def broken(self) -> tuple[FloorCheck, ...]:
+        """The floors that do not hold."""
+        return tuple(one for one in self.floors if not one.holds)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -127,12 +132,12 @@ def _changes(evaluation: Evaluation) -> str:
         return "No model was accepted before, so there is none to compare with."
     if all(change.verdict == "same" for change in changes):
         return "Every answer is that of the accepted model."
-    counts = [
-        f"{verdict} on {count}"
-        for verdict in ("better", "worse", "cannot tell", "same")
+    words = {"better": "better on", "worse": "worse on", "cannot tell": "no telling on", "same": "the same answers on"}
+    shown = ", ".join(
+        f"{said} {count}"
+        for verdict, said in words.items()
         if (count := sum(change.verdict == verdict for change in changes))
-    ]
-    shown = ", ".join(counts).replace("cannot tell on", "no telling on")
+    )
     return f"Against the accepted model: {shown} of {len(changes)} tasks."
 
 
@@ -147,14 +152,9 @@ def _baselines(found: Sequence[Line]) -> str:
         if len(clear) == len(with_baseline)
         else f"{len(clear)} of {len(with_baseline)} tasks beat the most frequent answer beyond their intervals"
     )
-    return f"{sentence}; the weakest is “{weakest.title}”, {weakest.metric} {number(weakest.value, 2)}."
+    return f"{sentence}; the weakest is “{weakest.title}”, {weakest.metric}\u00a0{number(weakest.value, 2)}."
 
 
-def change_words(change: Change | None) -> str:
-    """Return a change in words: the verdict, and by how much."""
-    if change is None:
-        return "nothing accepted yet"
-    if change.verdict == "same":
-        return "same answers"
-    difference = signed(change.now - change.accepted, 2)
-    return f"{change.verdict} {difference} ({signed(change.low, 2)} to {signed(change.high, 2)})"
+def difference(change: Change) -> str:
+    """Return by how much a score changed, with the interval of that."""
+    return f"{signed(change.now - change.accepted, 2)} ({signed(change.low, 2)} to {signed(change.high, 2)})"
