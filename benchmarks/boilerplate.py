@@ -104,7 +104,8 @@ def _seeds(stripper: Stripper, data: Path, seed: int) -> None:
         ("all, with those blocks", LAYERS, own),
     ):
         used = _with_layers(stripper, layers, recurring)
-        scored, _ = cases.score_stripping(articles, gold, used, seed=seed)
+        bodies = used.strip_clean([(item.article, item.aligned()) for item in articles])
+        scored, _ = cases.score_stripping(articles, gold, bodies, seed=seed)
         interval = f"{scored.f1_interval.low:.3f} to {scored.f1_interval.high:.3f}" if scored.f1_interval else "–"
         typer.echo(
             f"| {name} | {scored.precision:.3f} | {scored.recall:.3f} | {scored.f1:.3f} | {interval} "

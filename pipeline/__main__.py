@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
@@ -27,6 +27,7 @@ DONE, BEYOND_CEILING, WRONG_CALL, UNUSABLE = 0, 1, 2, 3
 INTERRUPTED = 130  # as a shell counts: 128 and the number of SIGINT
 _LOG = logging.getLogger("newsfacts")
 EXAMPLE = "mw-nato-chief-kyiv"
+SECOND, CURVE = Path("seeds/agreement"), Path("seeds/learning_curve.json")
 Arguments = ParamSpec("Arguments")
 Name = TypeVar("Name", bound=str)
 
@@ -288,9 +289,15 @@ def report(
     ] = None,
     models: ModelsOption = Path("models"),
     cards: Annotated[Path | None, typer.Option(help="Folder for a model card of each task, besides.")] = None,
+    page: Annotated[Path | None, typer.Option(help="The report as an HTML page, besides.")] = None,
+    collected: Annotated[Path, typer.Option(help="Folder of the collect stage.")] = Path("data/collect"),
+    split: Annotated[Path, typer.Option(help="Folder of the split stage.")] = Path("data/split"),
+    second: Annotated[Path, typer.Option("--agreement", help="Folder of second annotations.")] = SECOND,
+    curve: Annotated[Path, typer.Option(help="The learning curve.")] = CURVE,
+    config: ConfigOption = None,
 ) -> None:
     """Write the evaluation report from what the evaluate and annotate stages left, or compare RUNs with the first."""
-    from pipeline import writing
+    from pipeline import stage_runner, writing
     from pipeline.report import files
 
     if runs:
@@ -299,9 +306,30 @@ def report(
     output = output or evaluated / "report.md"
     writing.require_replaceable(output)
     files.write_report(evaluated, annotated, output, example_id=example, preferred=EXAMPLE)
+    if page is not None:
+        writing.require_replaceable(page)
+        sources = files.Sources(
+            collected, split, models, second, curve, configuration=config or stage_runner.active_config()
+        )
+        files.write_page(evaluated, annotated, page, sources, example_id=example, preferred=EXAMPLE)
     if cards is not None:
         files.write_cards(evaluated, models, cards)
-    typer.echo(f"report in {output}" + (f", model cards in {cards}" if cards else ""), err=True)
+    _log_report(evaluated, [output] if page is None else [output, page])
+    written = f"report in {output}" if page is None else f"report in {page} and {output}"
+    typer.echo(written + (f", model cards in {cards}" if cards else ""), err=True)
+
+
+def _log_report(evaluated: Path, reports: Sequence[Path]) -> None:
+    """Lay reports of the project's own evaluation beside its run, where one is in the store."""
+    from pipeline import stage_runner
+
+    outputs = stage_runner.outputs_of("evaluate") if stage_runner.GRAPH.is_file() else {}
+    if not outputs or not all(path.exists() and path.is_relative_to(evaluated) for path in outputs.values()):
+        return
+    from pipeline.tracking import runs, store
+
+    if store.exists():
+        runs.attach("evaluate", outputs, reports)
 
 
 @app.command()
@@ -322,7 +350,9 @@ def runs() -> None:
         found = tracked.find(name, outputs) if known else None
         typer.echo(f"{name:20} {found or 'cached, no run in this store'}")
     typer.echo(f"runs         mlflow ui --backend-store-uri {store.uri()}")
-    for what, path in (("report", "data/evaluate/report.md"), ("annotations", "data/annotate/annotations.jsonl")):
+    reports = ("data/evaluate/report.html", "data/evaluate/report.md")
+    report = next((path for path in reports if Path(path).is_file()), reports[0])
+    for what, path in (("report", report), ("annotations", "data/annotate/annotations.jsonl")):
         typer.echo(f"{what:12} {path if Path(path).is_file() else 'not written yet'}")
 
 

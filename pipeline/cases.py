@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import answers, claims, datasets, metrics, stance, topic
-from pipeline.annotator import Stripper
+from pipeline.annotator import Body
 from pipeline.answers import KEPT, REMOVED, Answer
 from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS, ClaimLabel
 from pipeline.boilerplate import lines as line_examples
@@ -23,18 +23,19 @@ from pipeline.records import read_jsonl
 from pipeline.seeds import GoldArticle
 
 Gold = Mapping[str, GoldArticle]
+_LENGTHS = ((250, "under 250 words"), (350, "250 to 349 words"))
+_LONG = "350 words or more"
 _UNLISTED = Prediction("none", 1.0, {label: float(label == "none") for label in CLAIM_LABELS}, abstained=False)
 
 
 @dataclass(frozen=True)
 class Cases:
-    """The labelled cases of a task; ``slice_of`` names a slice for each."""
+    """The labelled cases of a task; an example's group is its article."""
 
     task: str
     unit: str
     labels: tuple[str, ...]
     examples: list[Example]
-    slice_of: list[str]
     ranked: str | None = None
     """Label whose probability should rank the examples."""
 
@@ -49,7 +50,6 @@ def of_task(task: datasets.Task, articles: Sequence[LabelledArticle], topics: tu
 def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
     """Return the lines of cleaned articles with their roles."""
     examples: list[Example] = []
-    outlets: list[str] = []
     for item in articles:
         own, aligned, found = gold[item.article.id], item.aligned(), lines(item.text)
         roles = roles_of_lines(own, [aligned.raw_span(line.start, line.end) for line in found])
@@ -58,27 +58,37 @@ def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
         )
         for example, role in zip(features, roles, strict=True):
             examples.append(Example(example.text, features=example.features, label=role, group=own.id))
-            outlets.append(own.outlet)
-    return Cases("boilerplate", "lines", ROLES, examples, outlets)
+    return Cases("boilerplate", "lines", ROLES, examples)
 
 
 def of_topic(articles: Sequence[LabelledArticle], labels: tuple[str, ...]) -> Cases:
     """Return whole articles with their topics."""
     examples = [topic.example(article.text, label=article.topic, group=article.id) for article in articles]
-    return Cases("topic", "articles", labels, examples, [article.outlet for article in articles])
+    return Cases("topic", "articles", labels, examples)
 
 
 def of_stance(articles: Sequence[LabelledArticle]) -> Cases:
     """Return the sentences that name a target, with their stance toward it."""
-    pairs = [(article.genre, example) for article in articles for _, example in stance.examples(article)]
-    return Cases("stance", "sentences", STANCE_LABELS, [example for _, example in pairs], [genre for genre, _ in pairs])
+    examples = [example for article in articles for _, example in stance.examples(article)]
+    return Cases("stance", "sentences", STANCE_LABELS, examples)
 
 
 def of_claims(articles: Sequence[LabelledArticle]) -> Cases:
     """Return body sentences with their claim labels."""
-    pairs = [(article.genre, example) for article in articles for example in claims.examples(article)]
-    found = [example for _, example in pairs]
-    return Cases("claims", "sentences", CLAIM_LABELS, found, [genre for genre, _ in pairs], claims.RANKED)
+    examples = [example for article in articles for example in claims.examples(article)]
+    return Cases("claims", "sentences", CLAIM_LABELS, examples, claims.RANKED)
+
+
+def attributes(article: GoldArticle) -> dict[str, str]:
+    """Return what divides cases into slices, by name: the same for all cases of an article."""
+    words = len(article.raw.split())
+    return {
+        "topic": article.topic,
+        "outlet": article.outlet,
+        "genre": article.genre,
+        "length": next((name for limit, name in _LENGTHS if words < limit), _LONG),
+        "year": article.published[:4],
+    }
 
 
 def of_datasets(folder: Path, task: datasets.Task, labels: tuple[str, ...]) -> list[Cases]:
@@ -89,10 +99,7 @@ def of_datasets(folder: Path, task: datasets.Task, labels: tuple[str, ...]) -> l
             by_source.setdefault(record.source, []).extend(record.examples())
     unit = "articles" if task == "topic" else "sentences"
     ranked = claims.RANKED if task == "claims" else None
-    return [
-        Cases(f"{task} of {name}", unit, labels, found, [name] * len(found), ranked)
-        for name, found in by_source.items()
-    ]
+    return [Cases(f"{task} of {name}", unit, labels, found, ranked) for name, found in by_source.items()]
 
 
 def of_article_stance(articles: Sequence[LabelledArticle], model: Model) -> tuple[Cases, list[Prediction]]:
@@ -104,15 +111,13 @@ def of_article_stance(articles: Sequence[LabelledArticle], model: Model) -> tupl
     pairs = [pair for article in articles for pair in stance.mentions(article)]
     grouped = stance.by_target([key for key, _ in pairs], model.predict([example for _, example in pairs]))
     examples: list[Example] = []
-    genres: list[str] = []
     answers: list[Prediction] = []
     for article in articles:
         for target in article.targets:
             if sentences := grouped.get((article.id, target.name)):
                 examples.append(Example("", pair=target.name, label=target.label, group=article.id))
-                genres.append(article.genre)
                 answers.append(aggregation.predict(sentences))
-    return Cases("article stance", "(article, target) pairs", STANCE_LABELS, examples, genres), answers
+    return Cases("article stance", "(article, target) pairs", STANCE_LABELS, examples), answers
 
 
 def of_listed_claims(articles: Sequence[LabelledArticle], gold: Gold, model: Model) -> tuple[Cases, list[Prediction]]:
@@ -129,7 +134,7 @@ def of_listed_claims(articles: Sequence[LabelledArticle], gold: Gold, model: Mod
     ]
     asked = [Example(sentence.text, label=sentence.claim or "none", group=article.id) for article, sentence in found]
     predicted = model.predict(asked)
-    examples, genres = list(asked), [article.genre for article, _ in found]
+    examples = list(asked)
     found_answers = [
         prediction if sentence.in_body and claims.is_statement(sentence.text) else _UNLISTED
         for (_, sentence), prediction in zip(found, predicted, strict=True)
@@ -137,9 +142,8 @@ def of_listed_claims(articles: Sequence[LabelledArticle], gold: Gold, model: Mod
     for article in articles:
         for text, label in _lost(article, gold[article.id]):
             examples.append(Example(text, label=label, group=article.id))
-            genres.append(article.genre)
             found_answers.append(_UNLISTED)
-    return Cases("listed claims", "sentences", CLAIM_LABELS, examples, genres), found_answers
+    return Cases("listed claims", "sentences", CLAIM_LABELS, examples), found_answers
 
 
 def _lost(article: LabelledArticle, gold: GoldArticle) -> list[tuple[str, ClaimLabel]]:
@@ -160,10 +164,9 @@ def _lost(article: LabelledArticle, gold: GoldArticle) -> list[tuple[str, ClaimL
 
 
 def score_stripping(
-    articles: Sequence[CleanArticle], gold: Gold, stripper: Stripper, *, seed: int
+    articles: Sequence[CleanArticle], gold: Gold, bodies: Sequence[Body], *, seed: int
 ) -> tuple[StripEvaluation, list[Answer]]:
     """Score the removal of lines, and return what became of each; removed is one of which most characters are."""
-    bodies = stripper.strip_clean([(item.article, item.aligned()) for item in articles])
     true: list[str] = []
     guessed: list[str] = []
     asked: list[Example] = []

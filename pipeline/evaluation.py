@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
-from pipeline import metrics
+from pipeline import curves, metrics
 from pipeline.classifiers.calibration import uncalibrated
 from pipeline.classifiers.contract import Example, Prediction
+from pipeline.classifiers.cost import Cost
+from pipeline.curves import PrecisionRecallCurve, PrecisionRecallPoint, ReliabilityBin
 from pipeline.metrics import Classification, CoveragePoint, Interval
 
 STRIP = "strip"  # the name of boilerplate removal where tasks are named
 SMALL = 20  # cases; fewer say little, and reports mark them
+_MAX_CURVES = 5  # labels; of more, single curves are not told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,22 @@ class Scores:
 class TaskEvaluation:
     """One task on one set of cases: the model, what it is compared with, and slices of the model's cases.
 
-    ``unread`` is the share of the cases' tokens that the model never saw.
+    ``slices`` are by what divides the cases, such as outlet or genre, and then by its value. ``unread`` is the share of
+    the cases' tokens that the model never saw, ``threshold`` the score below which it abstains. ``costs`` are by the
+    names of the engines.
     """
 
     task: str
     unit: str
     model: Scores
     compared: tuple[Scores, ...]
-    slices: Mapping[str, Scores]
+    slices: Mapping[str, Mapping[str, Scores]]
     coverage_curve: tuple[CoveragePoint, ...] = ()
     unread: float | None = None
+    threshold: float | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    precision_recall: tuple[PrecisionRecallCurve, ...] = ()
+    costs: Mapping[str, Cost] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,28 @@ class Evaluation:
     accepted: Origin | None = None
     changes: tuple[Change, ...] = ()
     floors: tuple[FloorCheck, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCase:
+    """One test case with its gold label and the model's answer.
+
+    ``scores`` are the probabilities of all labels, ``raw_start`` and ``raw_end`` its place in the article's raw text,
+    ``compared`` the answers of the other engines by their names.
+    """
+
+    task: str
+    article: str
+    text: str
+    target: str | None
+    gold: str
+    label: str
+    score: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+    abstained: bool = False
+    raw_start: int | None = None
+    raw_end: int | None = None
+    compared: Mapping[str, str] = field(default_factory=dict)
 
 
 def score(
@@ -241,6 +272,57 @@ def coverage_curve(
     curve = metrics.coverage_curve([prediction.score for prediction in found], correct)
     step = max(1, len(curve) // points)
     return tuple(curve[::-step][::-1])
+
+
+def reliability(
+    examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> tuple[ReliabilityBin, ...]:
+    """Return confidence beside accuracy, in ten bins of as many cases."""
+    gold, found, _ = merged(examples, predictions, labels)
+    correct = [label == prediction.label for label, prediction in zip(gold, found, strict=True)]
+    return curves.reliability([prediction.score for prediction in found], correct)
+
+
+def precision_recall(
+    examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> tuple[PrecisionRecallCurve, ...]:
+    """Return the curve of each label, its chosen point where the most probable label is the answer.
+
+    Beyond five labels there is one curve for all of them together, every label of every case a decision of its own.
+    """
+    gold, found, labels = merged(examples, predictions, labels)
+    if len(labels) > _MAX_CURVES:
+        scores = [prediction.scores[label] for prediction in found for label in labels]
+        positive = [own == label for own in gold for label in labels]
+        answers = [prediction for prediction in found if not prediction.abstained]
+        right = sum(one.label == own for one, own in zip(found, gold, strict=True) if not one.abstained)
+        chosen = PrecisionRecallPoint(right / len(found), right / len(answers), 0.0) if answers else None
+        together = curves.precision_recall("all labels together", scores, positive, chosen)
+        return (together,) if together else ()
+    every: list[PrecisionRecallCurve] = []
+    for label in labels:
+        taken = [own == label for own, one in zip(gold, found, strict=True) if one.label == label]
+        total = gold.count(label)
+        chosen = PrecisionRecallPoint(sum(taken) / total, sum(taken) / len(taken), 0.0) if taken and total else None
+        own_scores = [prediction.scores[label] for prediction in found]
+        if curve := curves.precision_recall(label, own_scores, [own == label for own in gold], chosen):
+            every.append(curve)
+    return tuple(every)
+
+
+def precision_recall_of_any(
+    name: str,
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    labels: Collection[str],
+    threshold: float,
+) -> tuple[PrecisionRecallCurve, ...]:
+    """Return the curve of having any of the labels, chosen where their probability together reaches ``threshold``."""
+    scores = curves.summed([prediction.scores for prediction in predictions], list(labels))
+    positive = [example.label in labels for example in examples]
+    chosen = curves.taken_from(scores, positive, threshold)
+    found = curves.precision_recall(name, scores, positive, chosen)
+    return (found,) if found else ()
 
 
 def majority(

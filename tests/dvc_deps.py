@@ -67,7 +67,7 @@ def entry(stage: str) -> str:
 def code_deps(stage: str) -> list[str]:
     """Return the files of ours that a stage depends on, templates included."""
     files = {file_of(module) for module in closure(entry(stage))}
-    templates = {template for file in files for template in file.parent.glob("*.j2")}
+    templates = {found for file in files for ending in ("j2", "css", "js") for found in file.parent.glob(f"*.{ending}")}
     return sorted(path.relative_to(ROOT).as_posix() for path in files | templates)
 
 

@@ -43,13 +43,14 @@ LAYERS = (
         "mining",
         "labelling",
         "cases",
+        "locating",
         "acceptance",
         "comparison",
     ),
     ("annotator", "predicting", "writing", "evaluation", "answers", "floors", "profiles", "datasets", "corpus_check"),
     ("topic", "stance", "claims", "facts", "named_entities", "boilerplate"),
     ("targets",),
-    ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement", "drift"),
+    ("classifiers", "cleaning", "sentences", "reading", "corpus", "seeds", "metrics", "agreement", "drift", "curves"),
     ("listing", "parsing"),
     ("cache", "shingles", "config", "records", "alignment", "progress", "rows", "warc", "extraction_process"),
     ("decoding", "storage"),
@@ -69,6 +70,7 @@ OUTSIDE = {
     "ray": "ray_engine",
     "fastwarc": "warc",
     "fsspec": "storage",
+    "matplotlib": "report.html.pictures",
 }
 """Libraries that one package alone may import."""
 

@@ -86,9 +86,7 @@ def is_data(dep: str) -> bool:
 
 def purpose(stage: str) -> str:
     if stage == "report":  # the one stage without a module: it only renders
-        tree = ast.parse((ROOT / "pipeline/report/files.py").read_text(encoding="utf-8"))
-        [written] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "write_report"]
-        return first_line(ast.get_docstring(written))
+        return about(ROOT / "pipeline" / "report" / "files.py")
     return about(ROOT / "pipeline" / "stages" / f"{stage}.py")
 
 

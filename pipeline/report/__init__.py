@@ -1,1 +1,1 @@
-"""What people read: one annotated article as a page, and the evaluation as Markdown."""
+"""What people read: one annotated article as a page, and the evaluation as a page and as Markdown."""

@@ -1,18 +1,39 @@
-"""From the folders that stages leave to the report beside them."""
+"""From the folders that stages leave to the reports beside them: a page, Markdown, and a card of each model."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import pipeline
+from pipeline import agreement
 from pipeline.article import Annotation
 from pipeline.classifiers import store
+from pipeline.corpus import ASSIGNMENT, GOLD, read_gold, read_split
 from pipeline.errors import ConfigError, OutputError
-from pipeline.evaluation import Evaluation
-from pipeline.records import read_jsonl
+from pipeline.evaluation import Evaluation, ScoredCase
+from pipeline.learning_curve import Curve
+from pipeline.records import file_digest, read_jsonl, tree_digest
 from pipeline.report.card import TASKS, model_card
+from pipeline.report.html.document import Material, page
 from pipeline.report.markdown import evaluation_report
 
+PREDICTIONS = "predictions.jsonl"
 _NAMED = 5  # known articles named where one is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the page finds what the evaluation alone does not tell."""
+
+    collected: Path
+    split: Path
+    models: Path
+    agreement: Path
+    curve: Path
+    configuration: Path
 
 
 def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: str | None, preferred: str) -> None:
@@ -23,10 +44,80 @@ def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: 
     Raises:
         ConfigError: a folder lacks what its stage should have left, or no annotation has the ``example_id``.
     """
+    evaluation = _evaluation(evaluated)
+    found, example = _annotations(annotated, example_id, preferred)
+    written = evaluation_report(
+        evaluation, annotations=found, example_id=example, configuration=found[0].provenance.config
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(written, encoding="utf-8")
+
+
+def write_page(
+    evaluated: Path, annotated: Path, output: Path, sources: Sources, *, example_id: str | None, preferred: str
+) -> None:
+    """Write the HTML page of an evaluation; the example is chosen as for ``write_report``.
+
+    A folder of second annotations or a learning curve that is not there is left out of it.
+
+    Raises:
+        ConfigError: a folder lacks what its stage should have left, or no annotation has the ``example_id``.
+        ModelError: a model folder is missing, or its manifest was altered.
+        OutputError: the page cannot be written.
+    """
+    evaluation = _evaluation(evaluated)
+    found, example = _annotations(annotated, example_id, preferred)
+    for path in (evaluated / PREDICTIONS, sources.collected / GOLD, sources.split / ASSIGNMENT):
+        if not path.is_file():
+            raise ConfigError(f"no {path}; run 'make repro' first")
+    gold = read_gold(sources.collected)
+    decisions = agreement.read(sources.agreement) if sources.agreement.is_dir() else []
+    written = page(
+        Material(
+            evaluation=evaluation,
+            cases=list(read_jsonl(evaluated / PREDICTIONS, ScoredCase)),
+            annotations=found,
+            gold=gold,
+            splits=read_split(sources.split),
+            agreements=agreement.agreements(decisions, gold) if decisions else [],
+            curve=next(read_jsonl(sources.curve, Curve)) if sources.curve.is_file() else None,
+            digests=_digests(sources),
+            configuration=sources.configuration.as_posix(),
+            example=example,
+        )
+    )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror}; choose another place") from None
+
+
+def _digests(sources: Sources) -> Mapping[str, str]:
+    """Return the sha256 of configuration, seeds, split and code, and of each model's manifest, by name."""
+    models = {f"model {task}": store.read_manifest(sources.models / task)[1] for task in TASKS}
+    return {
+        "configuration": file_digest(sources.configuration),
+        "seeds": file_digest(sources.collected / GOLD),
+        "split": file_digest(sources.split / ASSIGNMENT),
+        "code": code_digest(Path(pipeline.__file__).parent),
+        **models,
+    }
+
+
+def code_digest(package: Path) -> str:
+    """Return the sha256 over the names and contents of a package's Python files."""
+    total = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        total.update(f"{file.relative_to(package).as_posix()}\0{tree_digest(file)}\n".encode())
+    return total.hexdigest()
+
+
+def _annotations(annotated: Path, example_id: str | None, preferred: str) -> tuple[Sequence[Annotation], str]:
+    """Return the annotations of a folder, and the id of the worked example."""
     annotations = annotated / "annotations.jsonl"
     if not annotations.is_file():
         raise ConfigError(f"no {annotations}; run 'make repro' first")
-    evaluation = _evaluation(evaluated)
     found = list(read_jsonl(annotations, Annotation))
     if not found:
         raise ConfigError(f"{annotations} holds no annotation; run 'make repro' first")
@@ -34,12 +125,7 @@ def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: 
     if example_id is not None and example_id not in known:
         some = ", ".join(known[:_NAMED]) + (f", … ({len(known)} in all)" if len(known) > _NAMED else "")
         raise ConfigError(f"no article {example_id!r} among the annotations in {annotations}; known: {some}")
-    example = example_id or (preferred if preferred in known else known[0])
-    page = evaluation_report(
-        evaluation, annotations=found, example_id=example, configuration=found[0].provenance.config
-    )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page, encoding="utf-8")
+    return found, example_id or (preferred if preferred in known else known[0])
 
 
 def write_cards(evaluated: Path, models: Path, output: Path) -> None:

@@ -206,15 +206,17 @@ def _confusions(found: Classification) -> str:
 def _slices(task: TaskEvaluation) -> str:
     rows = [
         (
+            cell(by),
             cell(name),
             _cases(scores.classification.cases),
             number(scores.classification.accuracy),
             _macro_f1(scores),
             number(scores.coverage),
         )
-        for name, scores in task.slices.items()
+        for by, own in task.slices.items()
+        for name, scores in own.items()
     ]
-    return table(["Slice", "Cases", "Accuracy", "Macro-F1", "Coverage"], "lrrrr", rows)
+    return table(["By", "Slice", "Cases", "Accuracy", "Macro-F1", "Coverage"], "llrrrr", rows)
 
 
 def _cases(count: int) -> str:

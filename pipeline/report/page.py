@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from pipeline.article import Annotation, Claim, Removal
+from pipeline.article import Annotation, Removal
 from pipeline.report.ranking import ranked
 
 TEMPLATE = "article.html.j2"
@@ -19,8 +20,26 @@ _BREAK = re.compile(r"(?:\r\n|\r|\n)(?:[ \t]*(?:\r\n|\r|\n))*")
 _MAX_HEADING = 160  # characters of a first line that serves as heading
 
 
+class Located(Protocol):
+    """Something that lies at ``raw_start:raw_end`` of the raw text."""
+
+    @property
+    def raw_start(self) -> int:
+        """Where it begins."""
+        ...
+
+    @property
+    def raw_end(self) -> int:
+        """Where it ends."""
+        ...
+
+
+Marked = TypeVar("Marked", bound=Located)
+"""What is marked in the text: claims, or what else an article's reader should see."""
+
+
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Generic[Marked]):
     """A stretch of the raw text inside one paragraph that is removed, part of a claim, or neither.
 
     ``number`` is the claim's place in the list below the article; ``first`` and ``last`` tell whether the
@@ -29,17 +48,17 @@ class Piece:
 
     text: str
     removal: Removal | None = None
-    claim: Claim | None = None
+    claim: Marked | None = None
     number: int = 0
     first: bool = True
     last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Generic[Marked]):
     """The pieces of one line of the raw text, and the line breaks that follow it."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece[Marked], ...]
     breaks: str
 
 
@@ -60,7 +79,7 @@ def article_page(annotation: Annotation, raw: str) -> str:
     )
 
 
-def paragraphs(raw: str, removed: Sequence[Removal], claims: Sequence[Claim]) -> list[Paragraph]:
+def paragraphs(raw: str, removed: Sequence[Removal], claims: Sequence[Marked]) -> list[Paragraph[Marked]]:
     """Return the raw text as paragraphs whose texts, joined, are ``raw``.
 
     Where spans overlap, a removal hides a claim and the earlier in its list hides the later.
@@ -70,10 +89,10 @@ def paragraphs(raw: str, removed: Sequence[Removal], claims: Sequence[Claim]) ->
     spans = [owner for line, _ in runs for owner, _, _ in line]
     opening = {owner: place for place, owner in reversed(list(enumerate(spans)))}
     closing = {owner: place for place, owner in enumerate(spans)}
-    found: list[Paragraph] = []
+    found: list[Paragraph[Marked]] = []
     place = 0
     for line, breaks in runs:
-        pieces: list[Piece] = []
+        pieces: list[Piece[Marked]] = []
         for owner, start, end in line:
             first, last = opening[owner] == place, closing[owner] == place
             pieces.append(_piece(raw[start:end], owner, removed, claims, first=first, last=last))
@@ -82,7 +101,7 @@ def paragraphs(raw: str, removed: Sequence[Removal], claims: Sequence[Claim]) ->
     return found
 
 
-def _owners(raw: str, removed: Sequence[Removal], claims: Sequence[Claim]) -> list[int]:
+def _owners(raw: str, removed: Sequence[Located], claims: Sequence[Located]) -> list[int]:
     """Return for each raw character 0, or n for the nth claim, or -n for the nth removal."""
     owners = [0] * len(raw)
     # Painted over in this order: the last coat shows.
@@ -117,8 +136,8 @@ def _runs(owners: Sequence[int], start: int, end: int) -> Iterator[tuple[int, in
 
 
 def _piece(
-    text: str, owner: int, removed: Sequence[Removal], claims: Sequence[Claim], *, first: bool, last: bool
-) -> Piece:
+    text: str, owner: int, removed: Sequence[Removal], claims: Sequence[Marked], *, first: bool, last: bool
+) -> Piece[Marked]:
     if owner < 0:
         return Piece(text, removal=removed[-owner - 1], first=first, last=last)
     if owner > 0:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from pipeline import acceptance, answers, cases, evaluation
+from pipeline import acceptance, answers, cases, evaluation, locating, stance
 from pipeline import datasets as added
 from pipeline import floors as quality_floors
 from pipeline.annotator import Stripper
+from pipeline.article import REMOVED_ROLES
 from pipeline.cases import Cases
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
+from pipeline.classifiers.cost import cost
 from pipeline.config import Section
 from pipeline.corpus import ARTICLES, SPLITS, CleanArticle, read_gold, read_labelled, read_split
-from pipeline.evaluation import Evaluation, Origin, Scores, TaskEvaluation
-from pipeline.metrics import CoveragePoint
+from pipeline.curves import PrecisionRecallCurve
+from pipeline.evaluation import Evaluation, Origin, ScoredCase, Scores, TaskEvaluation
+from pipeline.locating import Span
 from pipeline.records import file_digest, read_jsonl, write_jsonl
+from pipeline.stance import Aggregation
 
 EVALUATION = acceptance.EVALUATION
 PREDICTIONS = "predictions.jsonl"
@@ -32,19 +34,6 @@ class Config(Section):
 
     seed: int = 13
     """Of the bootstrap."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredCase:
-    """One test case with its gold label and the model's answer."""
-
-    task: str
-    article: str
-    text: str
-    target: str | None
-    gold: str
-    label: str
-    score: float
 
 
 def run(
@@ -87,24 +76,31 @@ def run(
         cases.of_stance(test),
         cases.of_claims(test),
     )
+    stripped_test = Stripper(loaded["boilerplate"]).strip_clean([(item.article, item.aligned()) for item in clean_test])
+    bodies = {body.article.id: body for body in stripped_test}
+    spans: dict[str, Sequence[Span]] = {
+        "boilerplate": locating.of_lines(clean_test),
+        "claims": locating.of_claims(test, bodies),
+        "stance": locating.of_stance(test, bodies),
+    }
     tasks: list[TaskEvaluation] = []
     scored: list[ScoredCase] = []
     answered: list[answers.Answer] = []
     for own in direct:
         model = loaded[own.task]
         predictions = model.predict(own.examples)
-        others = sorted((compared / own.task).glob("*"))
-        tasks.append(_evaluate(own, model, predictions, trained_on[own.task], others, config.seed))
-        scored += _scored(own, predictions)
+        rivals = _rivals(compared / own.task, own)
+        found = _evaluate(own, model, predictions, trained_on[own.task], rivals, config.seed)
+        tasks.append(replace(found, slices=_slices(own, predictions, gold, config.seed)))
+        scored += _scored(own, predictions, rivals, spans.get(own.task))
         answered += answers.of_task(own.task, own.examples, predictions, own.labels)
-        _write_confusion(plots / f"confusion_{own.task}.csv", own.examples, predictions)
-        _write_reliability(plots / f"reliability_{own.task}.csv", own.examples, predictions)
-        _write_coverage(plots / f"coverage_{own.task}.csv", tasks[-1].coverage_curve)
+        _write_plots(plots, tasks[-1], own, predictions)
     for task in ("topic", "stance", "claims"):
-        others, model = sorted((compared / task).glob("*")), loaded[task]
-        for own in cases.of_datasets(datasets, task, loaded[task].manifest.labels):
+        model = loaded[task]
+        for own in cases.of_datasets(datasets, task, model.manifest.labels):
             predictions = model.predict(own.examples)
-            tasks.append(_evaluate(own, model, predictions, trained_on[task], others, config.seed))
+            rivals = _rivals(compared / task, own)
+            tasks.append(_evaluate(own, model, predictions, trained_on[task], rivals, config.seed))
             answered += answers.of_task(own.task, own.examples, predictions, own.labels)
     stances: list[str] = [target.label for article in train for target in article.targets]
     indirect: list[TaskEvaluation] = []
@@ -112,20 +108,17 @@ def run(
         (cases.of_article_stance(test, loaded["stance"]), "stance", stances),
         (cases.of_listed_claims(test, gold, loaded["claims"]), "claims", trained_on["claims"]),
     ):
-        indirect.append(_evaluate(own, loaded[task], predictions, known, (), config.seed, direct=False))
+        found = _evaluate(own, loaded[task], predictions, known, (), config.seed, direct=False)
+        indirect.append(replace(found, slices=_slices(own, predictions, gold, config.seed)))
         answered += answers.of_task(own.task, own.examples, predictions, own.labels)
+        if task == "stance":
+            scored += _scored(own, predictions, (), None)
     article_stance, listed = indirect
+    threshold = Aggregation.load(models / "stance" / stance.ASSET).min_score
     # A sentence that is not listed has no score, so there is no calibration to speak of.
-    listed = replace(
-        listed,
-        model=_uncalibrated(listed.model),
-        coverage_curve=(),
-        slices={name: _uncalibrated(scores) for name, scores in listed.slices.items()},
-    )
-    tasks += [article_stance, listed]
+    tasks += [replace(article_stance, threshold=threshold), _without_scores(listed)]
 
-    stripper = Stripper(loaded["boilerplate"])
-    strip, stripped_lines = cases.score_stripping(clean_test, gold, stripper, seed=config.seed)
+    strip, stripped_lines = cases.score_stripping(clean_test, gold, stripped_test, seed=config.seed)
     answered = [*stripped_lines, *answered]
     counts = Counter(splits.values())
     whole = Evaluation(
@@ -145,27 +138,52 @@ def run(
     return evaluation.headline(whole)
 
 
+@dataclass(frozen=True)
+class _Rival:
+    """An engine that the model is compared with, and its answers to the same cases."""
+
+    name: str
+    model: store.Model
+    predictions: list[Prediction]
+
+
+def _rivals(folder: Path, own: Cases) -> list[_Rival]:
+    found: list[_Rival] = []
+    for path in sorted(folder.glob("*")):
+        model = store.load(path)
+        found.append(_Rival(path.name, model, model.predict(own.examples)))
+    return found
+
+
 def _evaluate(
     own: Cases,
     model: store.Model,
     predictions: Sequence[Prediction],
     train: Sequence[str],
-    compared: Sequence[Path],
+    rivals: Sequence[_Rival],
     seed: int,
     *,
     direct: bool = True,
 ) -> TaskEvaluation:
     """Score a model's answers to cases; ``direct`` tells that they are its predictions for the cases' own examples."""
     asked, labels, ranked = own.examples, own.labels, own.ranked
-    others: list[Scores] = []
-    for folder in compared:
-        other = store.load(folder)
-        found, scale = other.predict(asked), other.manifest.temperature
-        others.append(evaluation.score(folder.name, asked, found, labels, seed=seed, temperature=scale, ranked=ranked))
+    others = [
+        evaluation.score(
+            rival.name,
+            asked,
+            rival.predictions,
+            labels,
+            seed=seed,
+            temperature=rival.model.manifest.temperature,
+            ranked=ranked,
+        )
+        for rival in rivals
+    ]
     if train:
         others.append(evaluation.majority(train, asked, labels, seed=seed, ranked=ranked))
     scale_of_model = model.manifest.temperature if direct else None
     engine = model.manifest.engine
+    engines = {engine: model, **{rival.name: rival.model for rival in rivals}} if direct else {}
     return TaskEvaluation(
         task=own.task,
         unit=own.unit,
@@ -173,9 +191,46 @@ def _evaluate(
             engine, asked, predictions, labels, seed=seed, temperature=scale_of_model, ranked=ranked
         ),
         compared=tuple(others),
-        slices=evaluation.slices(own.slice_of, asked, predictions, labels, seed=seed),
+        slices={},
         coverage_curve=evaluation.coverage_curve(asked, predictions, labels),
         unread=model.classifier.unread(asked) if direct else None,
+        threshold=model.min_score if direct else None,
+        reliability=evaluation.reliability(asked, predictions, labels),
+        precision_recall=_precision_recall(own, predictions, model),
+        costs={name: cost(one, asked) for name, one in engines.items()},
+    )
+
+
+def _precision_recall(
+    own: Cases, predictions: Sequence[Prediction], model: store.Model
+) -> tuple[PrecisionRecallCurve, ...]:
+    if own.task != "boilerplate":
+        return evaluation.precision_recall(own.examples, predictions, own.labels)
+    # Of a line's role only this is ever asked: whether it goes.
+    threshold = model.manifest.config["strip"]["min_score"]
+    return evaluation.precision_recall_of_any("removed", own.examples, predictions, REMOVED_ROLES, threshold)
+
+
+def _slices(
+    own: Cases, predictions: Sequence[Prediction], gold: cases.Gold, seed: int
+) -> dict[str, Mapping[str, Scores]]:
+    """Score the cases by each attribute of their articles; of topics, a slice by topic would have one label."""
+    found = [cases.attributes(gold[example.group]) for example in own.examples]
+    names = [name for name in found[0] if name != own.task] if found else []
+    return {
+        name: evaluation.slices([one[name] for one in found], own.examples, predictions, own.labels, seed=seed)
+        for name in names
+    }
+
+
+def _without_scores(listed: TaskEvaluation) -> TaskEvaluation:
+    return replace(
+        listed,
+        model=_uncalibrated(listed.model),
+        coverage_curve=(),
+        reliability=(),
+        precision_recall=(),
+        slices={by: {name: _uncalibrated(scores) for name, scores in own.items()} for by, own in listed.slices.items()},
     )
 
 
@@ -187,7 +242,10 @@ def _labels(examples: Sequence[Example]) -> list[str]:
     return [example.label for example in examples if example.label is not None]
 
 
-def _scored(own: Cases, predictions: Sequence[Prediction]) -> list[ScoredCase]:
+def _scored(
+    own: Cases, predictions: Sequence[Prediction], rivals: Sequence[_Rival], spans: Sequence[Span] | None
+) -> list[ScoredCase]:
+    places: Sequence[Span | tuple[None, None]] = spans or [(None, None)] * len(own.examples)
     return [
         ScoredCase(
             own.task,
@@ -197,33 +255,43 @@ def _scored(own: Cases, predictions: Sequence[Prediction]) -> list[ScoredCase]:
             example.label or "",
             prediction.label,
             round(prediction.score, 4),
+            {label: round(score, 4) for label, score in prediction.scores.items()},
+            prediction.abstained,
+            start,
+            end,
+            {rival.name: rival.predictions[row].label for rival in rivals},
         )
-        for example, prediction in zip(own.examples, predictions, strict=True)
+        for row, (example, prediction, (start, end)) in enumerate(zip(own.examples, predictions, places, strict=True))
     ]
 
 
-def _write_confusion(path: Path, examples: Sequence[Example], predictions: Sequence[Prediction]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["actual", "predicted"])
-        writer.writerows((example.label, found.label) for example, found in zip(examples, predictions, strict=True))
-
-
-def _write_reliability(path: Path, examples: Sequence[Example], predictions: Sequence[Prediction]) -> None:
-    pairs = sorted(
-        (found.score, found.label == example.label) for example, found in zip(examples, predictions, strict=True)
+def _write_plots(folder: Path, task: TaskEvaluation, own: Cases, predictions: Sequence[Prediction]) -> None:
+    """Write what the report draws of a task, for DVC to draw as well."""
+    answers = [(example.label or "", found.label) for example, found in zip(own.examples, predictions, strict=True)]
+    _write_table(folder / f"confusion_{task.task}.csv", ("actual", "predicted"), answers)
+    _write_table(
+        folder / f"reliability_{task.task}.csv",
+        ("confidence", "accuracy", "cases"),
+        [(f"{one.confidence:.4f}", f"{one.accuracy:.4f}", one.cases) for one in task.reliability],
     )
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["confidence", "accuracy", "cases"])
-        for rows in np.array_split(np.array(pairs, dtype=float), min(10, len(pairs))):
-            writer.writerow([f"{rows[:, 0].mean():.4f}", f"{rows[:, 1].mean():.4f}", len(rows)])
+    _write_table(
+        folder / f"coverage_{task.task}.csv",
+        ("coverage", "risk", "score"),
+        [(f"{one.coverage:.4f}", f"{1 - one.accuracy:.4f}", f"{one.score:.4f}") for one in task.coverage_curve],
+    )
+    _write_table(
+        folder / f"precision_recall_{task.task}.csv",
+        ("label", "recall", "precision", "score"),
+        [
+            (curve.label, f"{one.recall:.4f}", f"{one.precision:.4f}", f"{one.score:.4f}")
+            for curve in task.precision_recall
+            for one in curve.points
+        ],
+    )
 
 
-def _write_coverage(path: Path, curve: Sequence[CoveragePoint]) -> None:
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["coverage", "risk", "score"])
-        writer.writerows(
-            (f"{point.coverage:.4f}", f"{1 - point.accuracy:.4f}", f"{point.score:.4f}") for point in curve
-        )
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -7,7 +7,7 @@ import logging
 import subprocess
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,18 @@ def find(stage: str, outputs: Mapping[str, Path]) -> str | None:
         order_by=["attributes.start_time DESC"],
     )
     return str(found[0].info.run_id) if found else None
+
+
+def attach(stage: str, outputs: Mapping[str, Path], files: Sequence[Path]) -> None:
+    """Log files as artifacts of the run that wrote these outputs; without such a run, or a store, nothing happens."""
+    try:
+        found = find(stage, outputs)
+        if found is not None:
+            client = mlflow.MlflowClient()
+            for path in files:
+                client.log_artifact(found, str(path), "report")
+    except store.FAULTS as error:
+        _LOG.warning("the report is written, but was not logged: %s", error)
 
 
 def download_evaluation(run: str, folder: Path) -> None:

@@ -42,7 +42,12 @@ def _task(
             Scores("linear", found, 0.1, None, 1.0, 0.5, ranking=Ranking("checkworthy", 0.7, None)),
             Scores("majority", found),
         ),
-        slices={sliced: Scores("transformer", _found(SMALL)), "live blog": Scores("transformer", _found(SMALL - 1))},
+        slices={
+            "genre": {
+                sliced: Scores("transformer", _found(SMALL)),
+                "live blog": Scores("transformer", _found(SMALL - 1)),
+            }
+        },
         coverage_curve=CURVE,
         unread=0.0125,
     )
@@ -130,7 +135,7 @@ def test_many_labels_give_a_list_of_the_confusions() -> None:
 
 
 def test_slices_below_the_floor_are_marked() -> None:
-    rows = {row[0]: row[1] for row in _rows(_report(), "### Slices")}
+    rows = {row[1]: row[2] for row in _rows(_report(), "### Slices")}
     assert rows["opinion"] == str(SMALL)
     assert rows["live blog"] == f"{SMALL - 1} (few cases)"
 
@@ -138,8 +143,8 @@ def test_slices_below_the_floor_are_marked() -> None:
 def test_cells_keep_to_their_column() -> None:
     report = _report(_evaluation(_task(sliced="a | b\nc <i> *d* $1")))
     rows = _rows(report, "### Slices")
-    assert [len(row) for row in rows] == [5, 5, 5]
-    assert rows[1][0] == r"a \| b c &lt;i&gt; \*d\* \$1"
+    assert [len(row) for row in rows] == [6, 6, 6]
+    assert rows[1][1] == r"a \| b c &lt;i&gt; \*d\* \$1"
 
 
 @given(st.text())

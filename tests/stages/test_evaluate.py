@@ -18,8 +18,8 @@ from pipeline.article import REMOVED_ROLES, Article
 from pipeline.classifiers import store
 from pipeline.cleaning import lines
 from pipeline.corpus import CleanArticle, read_gold, read_labelled, read_split, roles_of_lines
+from pipeline.evaluation import ScoredCase
 from pipeline.records import read_jsonl
-from pipeline.stages.evaluate import ScoredCase
 from tests.labelled import collect, source, write
 from tests.trained import Trained
 
@@ -70,6 +70,8 @@ def test_plots_hold_every_case(trained: Trained, task: str) -> None:
     ]
     bins = plot(trained, f"reliability_{task}")
     assert sum(int(row["cases"]) for row in bins) == len(found)
+    curves = next(one for one in evaluation(trained)["tasks"] if one["task"] == task)["precision_recall"]
+    assert len(plot(trained, f"precision_recall_{task}")) == sum(len(one["points"]) for one in curves)
     hits = sum(float(row["accuracy"]) * int(row["cases"]) for row in bins)
     assert hits == pytest.approx(sum(one.gold == one.label for one in found), abs=0.01 * len(bins))
 
@@ -133,9 +135,59 @@ def test_compared_engines_are_scored_on_the_same_cases(trained: Trained) -> None
 
 def test_slices_divide_the_cases(trained: Trained) -> None:
     for task in evaluation(trained)["tasks"]:
-        if task["slices"]:
-            sizes = [one["classification"]["cases"] for one in task["slices"].values()]
+        expected = {"outlet", "genre", "length", "year", "topic"} - {task["task"]}
+        assert set(task["slices"]) == expected
+        for slices in task["slices"].values():
+            sizes = [one["classification"]["cases"] for one in slices.values()]
             assert sum(sizes) == task["model"]["classification"]["cases"]
+
+
+def test_a_scored_case_lies_where_it_says(trained: Trained) -> None:
+    gold = read_gold(trained.data / "collect")
+    for task in ("boilerplate", "stance", "claims"):
+        for one in cases(trained, task):
+            own = gold[one.article]
+            assert one.raw_start is not None
+            found = own.raw[one.raw_start : one.raw_end]
+            if task == "stance":
+                assert found in one.text
+                segment = next(part for part in own.segments if part.start <= one.raw_start < part.end)
+                assert one.gold in [stance.label for stance in segment.stances]
+            else:  # what stripping took from within a sentence is missing in its text alone
+                assert found[:10].split() == one.text[: len(found[:10])].split() or found.split()[0] in one.text
+
+
+def test_a_scored_case_has_the_probability_of_every_label_and_what_the_other_engines_say(trained: Trained) -> None:
+    for task, rivals in (("topic", {"embedding"}), ("claims", set()), ("article stance", set())):
+        for one in cases(trained, task):
+            assert sum(one.scores.values()) == pytest.approx(1, abs=0.01)
+            assert one.score == pytest.approx(max(one.scores.values()), abs=1e-4)
+            assert set(one.compared) >= rivals
+    topic = next(one for one in evaluation(trained)["tasks"] if one["task"] == "topic")
+    [rival] = [one for one in topic["compared"] if one["name"] == "embedding"]
+    hits = [one.compared["embedding"] == one.gold for one in cases(trained, "topic")]
+    assert sum(hits) / len(hits) == pytest.approx(rival["classification"]["accuracy"])
+
+
+def test_costs_come_from_shapes(trained: Trained) -> None:
+    for task in ("boilerplate", "topic", "stance", "claims"):
+        found = next(one for one in evaluation(trained)["tasks"] if one["task"] == task)
+        engines = {found["model"]["name"], *(one["name"] for one in found["compared"])} - {"majority"}
+        assert set(found["costs"]) == engines
+        for one in found["costs"].values():
+            assert one["parameters"] > 0
+            assert one["operations"] > 0
+        own = found["costs"][found["model"]["name"]]
+        assert own["size"] == sum(path.stat().st_size for path in (trained.models / task).rglob("*") if path.is_file())
+
+
+def test_the_chosen_point_of_a_curve_is_what_the_model_answers(trained: Trained) -> None:
+    task = next(one for one in evaluation(trained)["tasks"] if one["task"] == "claims")
+    by_label = {one["label"]: one for one in task["model"]["classification"]["labels"]}
+    for curve in task["precision_recall"]:
+        if curve["chosen"]:
+            assert curve["chosen"]["recall"] == pytest.approx(by_label[curve["label"]]["recall"])
+            assert curve["chosen"]["precision"] == pytest.approx(by_label[curve["label"]]["precision"])
 
 
 def test_strip_figures_are_those_of_annotating_the_raw_articles(trained: Trained) -> None:

@@ -195,3 +195,25 @@ def test_a_store_that_dies_during_the_run_costs_a_warning_and_no_work(
     assert outcome.code == 0
     assert digests(tmp_path / "clean") == digests(trained.data / "clean")
     assert "clean is done, but its run was not logged" in caplog.text
+
+
+def test_the_report_lies_beside_the_run_that_it_reports(project: Path, trained: Trained) -> None:
+    import mlflow
+
+    from pipeline import stage_runner
+    from pipeline.tracking import runs
+
+    for name in ("evaluate", "annotate", "split"):
+        shutil.copytree(trained.data / name, project / "data" / name)
+    outputs = stage_runner.outputs_of("evaluate")
+    call = ["report", "--page", "data/evaluate/report.html", "--models", trained.models, "--config", trained.settings]
+    assert newsfacts(*call).code == 0  # no run evaluated this: there is nothing to lay it beside
+    runs.log(stage_run("evaluate", outputs))
+    assert newsfacts(*call).code == 0
+    identity = runs.find("evaluate", outputs)
+    assert identity is not None
+    kept = {item.path for item in mlflow.MlflowClient().list_artifacts(identity, "report")}
+    assert kept == {"report/report.html", "report/report.md"}
+    shutil.copytree("data/evaluate", "elsewhere")
+    assert newsfacts(*call, "--evaluated", "elsewhere", "--output", "elsewhere/other.md").code == 0
+    assert {item.path for item in mlflow.MlflowClient().list_artifacts(identity, "report")} == kept

@@ -1,0 +1,257 @@
+"""The page's words and numbers are those of the evaluation, and its text is that of the articles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import lxml.html
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.evaluation import Change, Evaluation, FloorCheck
+from pipeline.report.html import browser, composition, document, marked_text, pictures, removals, summary, titles
+from tests.calls import newsfacts
+from tests.report import material
+from tests.report.samples import annotation as sample
+from tests.report.samples import draft
+from tests.trained import Trained
+
+
+def read(html: str) -> lxml.html.HtmlElement:
+    return lxml.html.document_fromstring(html)
+
+
+def evaluation(**changes: object) -> Evaluation:
+    return replace(material.material(articles=1).evaluation, **changes)  # type: ignore[arg-type]
+
+
+def test_equal_material_gives_equal_bytes() -> None:
+    assert document.page(material.material()) == document.page(material.material())
+
+
+def test_the_page_asks_for_nothing_but_itself() -> None:
+    written = document.page(material.material())
+    found = read(written)
+    links = {own for own in found.xpath("//@href | //@src | //@*[name()='xlink:href']") if not own.startswith("#")}
+    assert links == set()
+    policy = found.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
+    [style], [script] = found.xpath("//style/text()"), found.xpath("//script/text()")
+    assert policy == document.policy(style, script)
+    assert "default-src 'none'" in policy
+    identities = found.xpath("//@id")
+    assert len(identities) == len(set(identities))
+    targets = {own[1:] for own in found.xpath("//a/@href")}
+    assert targets <= set(identities)
+
+
+def test_every_task_has_its_line_with_interval_baseline_change_and_floor() -> None:
+    found = read(document.page(material.material()))
+    rows = found.xpath("//table[contains(@class, 'summary')]/tbody/tr")
+    lines = {row.xpath("th/a")[0].text: " ".join(row.text_content().split()) for row in rows}
+    assert next(iter(lines)) == "Boilerplate removed"
+    claims = lines["Claim label of a sentence"]
+    assert re.search(r"0\.\d\d 0\.\d\d–0\.\d\d", claims)
+    assert "better +0.04 (+0.01 to +0.07)" in claims
+    assert "✓ 0.700 holds" in claims
+    assert "cannot tell −0.01 (−0.05 to +0.03)" in lines["Stance of a sentence"]
+    assert "none set" in lines["Topic of an article"]
+    assert "no shared cases" in lines["Topic of an article"]
+
+
+def test_the_answer_is_no_where_a_floor_does_not_hold() -> None:
+    broken = summary.verdict(evaluation(floors=(*material.FLOORS, FloorCheck("stance", "macro_f1", 0.7, 0.61))))
+    assert (broken.holds, broken.answer) == (False, "No: it falls below a floor")
+    assert broken.sentences[0] == "1 of 3 floors do not hold (Stance of a sentence: macro-F1 0.610 below 0.700)."
+
+
+def test_the_answer_is_yes_only_where_floors_were_set() -> None:
+    assert summary.verdict(evaluation()).holds is True
+    unset = summary.verdict(evaluation(floors=(), changes=()))
+    assert unset.holds is None
+    assert unset.sentences[1] == "No model was accepted before, so there is none to compare with."
+
+
+def test_a_model_that_got_worse_is_to_be_looked_at_first() -> None:
+    worse = Change("claims", "macro_f1", 0.85, 0.79, -0.08, -0.03, 90, "worse")
+    found = summary.verdict(evaluation(changes=(worse,)))
+    assert found.holds is False
+    assert "worse on 1 of 1 tasks" in found.sentences[1]
+    same = replace(worse, verdict="same")
+    assert summary.verdict(evaluation(changes=(same,))).sentences[1] == "Every answer is that of the accepted model."
+
+
+def test_a_baseline_within_the_interval_is_not_called_beaten() -> None:
+    task = material.task("topic", ("health", "sport"), "articles")
+    level = replace(task, compared=(replace(task.model, name="majority"),))
+    found = summary.verdict(evaluation(tasks=(level,))).sentences[2]
+    assert found.startswith("0 of 1 tasks beat the most frequent answer")
+
+
+def test_the_matrix_and_the_scores_of_each_label_are_the_evaluation_s() -> None:
+    made = material.material()
+    found = read(document.page(made))
+    task = next(one for one in made.evaluation.tasks if one.task == "claims")
+    rows = found.xpath("//section[@id='task-claims']//table[contains(@class, 'matrix')]/tbody/tr")
+    assert [[int(cell.text or 0) for cell in row.xpath("td")] for row in rows] == [
+        list(row) for row in task.model.classification.confusion
+    ]
+    labels = found.xpath("//section[@id='task-claims']//table[@class='labels']/tbody/tr")
+    shown = [row.xpath("td[3]")[0].text for row in labels]
+    assert shown == [f"{one.f1:.3f}" for one in task.model.classification.labels]
+
+
+def test_small_slices_are_marked() -> None:
+    found = read(document.page(material.material()))
+    rows = found.xpath("//section[@id='task-claims']//details[@class='slices']//tr[th[@scope='row']]")
+    small = {row.xpath("th")[0].text.strip(): row.get("class") for row in rows}
+    assert small == {"Harbour Post": None, "Hill Gazette": "small", "2021": None}
+
+
+def test_mistakes_are_the_wrong_answers_the_surest_first() -> None:
+    made = material.material()
+    found = browser.mistakes(browser.wrong(made.cases))
+    assert len(found) == sum(one.label != one.gold for one in made.cases)
+    scores = [one.score for one in found]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_view_shows_gold_beside_predicted() -> None:
+    gold = material.article("hp")
+    [view] = browser.articles({"hp": gold}, [material.annotation(gold)], material.cases(gold))
+    assert view.headline == material.HEADLINE
+    assert view.topic is not None
+    assert not view.topic.wrong
+    assert [(one.target, one.label, one.gold) for one in view.stances] == [("Mayor Ruiz", "neutral", "favor")]
+    marks = [one.mark for line in view.lines for one in line.stretches if one.mark]
+    assert [(mark.label, mark.gold, mark.wrong) for mark in marks] == [
+        ("checkworthy", "checkworthy", False),
+        ("none", "factual", True),
+        ("none", "none", False),
+        ("kept", "promo", True),
+    ]
+    mentions = [part.mention for line in view.lines for one in line.stretches for part in one.parts if part.mention]
+    assert [(one.target, one.label, one.gold) for one in mentions] == [("Mayor Ruiz", "neutral", "favor")]
+    assert [(one.label, one.gold) for line in view.lines for one in line.mistaken] == [("body", "promo")]
+    [removal] = [one for line in view.lines for one in line.stretches if one.removal]
+    assert not removal.body
+    assert view.mistakes == 4
+
+
+SPAN = st.tuples(st.integers(0, 60), st.integers(1, 30))
+
+
+@given(st.lists(SPAN, max_size=4), st.lists(SPAN, max_size=4), st.text("ab <&\n", min_size=1, max_size=60))
+def test_the_text_stays_itself_whatever_is_marked(
+    sentences: list[tuple[int, int]], mentions: list[tuple[int, int]], text: str
+) -> None:
+    gold = replace(material.article("hp"), raw=text, segments=material.article("hp").segments[:1])
+    made = [material.cases(material.article("hp"))[place] for place in (1, 4)]
+    cases = [
+        (replace(case, raw_start=start, raw_end=start + length), None)
+        for case, spans in zip(made, (sentences, mentions), strict=True)
+        for start, length in spans
+    ]
+    annotated = replace(material.annotation(material.article("hp")), removed=(), claims=())
+    lines = marked_text.lines(gold, annotated, cases)
+    joined = "".join("".join(part.text for one in line.stretches for part in one.parts) + line.breaks for line in lines)
+    assert joined == text
+
+
+def test_body_that_was_removed_is_told() -> None:
+    gold = material.article("hp")
+    sentence = gold.segments[1]
+    taken = replace(material.annotation(gold).removed[0], raw_start=sentence.start, raw_end=sentence.end)
+    lines = marked_text.lines(gold, replace(material.annotation(gold), removed=(taken,), claims=()), [])
+    assert [one.body for line in lines for one in line.stretches if one.removal] == [True]
+
+
+def test_removals_are_counted_by_role_layer_and_outlet() -> None:
+    content = draft().remove("Home", "nav", "recurring:12").remove("More", "related", "below:rule:more")
+    found = removals.overview([sample(content), sample(content, identity="other", warnings=("strip-guard: …",))])
+    assert found.stretches == 8
+    assert found.layers == ("rules", "below a heading", "recurring blocks", "line classifier")
+    assert {group.name: group.by_layer for group in found.by_role} == {
+        "promo": {"line classifier": 2},
+        "related": {"below a heading": 2},
+        "share": {"rules": 2},
+        "nav": {"recurring blocks": 2},
+    }
+    assert [(group.name, group.stretches) for group in found.by_outlet] == [("The Post", 8)]
+    assert found.warnings == (("other", "strip-guard: …"),)
+    assert len(found.sample) == 8
+    assert removals.overview([]).stretches == 0
+
+
+def test_composition_and_drift_tell_the_splits_apart() -> None:
+    short = [material.article(f"s{number}") for number in range(12)]
+    long = [replace(one, id=f"l{number}", raw=one.raw + " word" * 300) for number, one in enumerate(short)]
+    splits = {one.id: "train" for one in short} | {one.id: "test" for one in long}
+    rows = composition.composition([*short, *long], splits)  # type: ignore[arg-type]
+    assert rows[0].values == ("12", "0", "12")
+    thirds = "check-worthy 33 %, factual 33 %, none 33 %"
+    assert rows[6].values == (thirds, "–", thirds)
+    found = {(one.split, one.name): one.shift.size for one in composition.differences([*short, *long], splits)}  # type: ignore[arg-type]
+    assert found["test", "length in words"] == "none"  # all of one length: there is no spread to measure by
+    assert found["test", "words"] == "large"
+    assert found["dev", "words"] == "none"
+
+
+def test_a_dollar_in_a_name_is_no_formula() -> None:
+    drawn = pictures.stacked("dollars", [("$x^2$ & <b>", {"rules": 1})], ["rules"], "lines")
+    assert "$x^2$ &amp; &lt;b&gt;" in drawn
+
+
+def test_pictures_leave_no_colour_of_their_own() -> None:
+    found = read(document.page(material.material()))
+    drawn = "".join(lxml.html.tostring(one, encoding="unicode") for one in found.xpath("//*[name()='svg']"))
+    assert set(re.findall(r"#[0-9a-fA-F]{6}\b", drawn)) <= {"#ffffff"}
+    assert "<text" in drawn
+    assert "matplotlib" not in drawn
+    assert all(figure.xpath(".//table") for figure in found.xpath("//figure"))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(6.77e9, "6.8 G"), (45_437_728, "45 M"), (1234, "1.2 k"), (12, "12"), (2.5e13, "25 T")]
+)
+def test_large_counts_are_told_in_two_digits(value: float, shown: str) -> None:
+    assert titles.magnitude(value) == shown
+
+
+def test_a_change_of_nothing_has_no_sign() -> None:
+    assert [titles.signed(value, 2) for value in (0.004, -0.004, -0.02, 0.1)] == ["0.00", "0.00", "−0.02", "+0.10"]
+
+
+def test_the_report_writes_the_page_and_says_what_it_lacks(trained: Trained, tmp_path: Path) -> None:
+    call = [
+        "report",
+        "--evaluated",
+        trained.data / "evaluate",
+        "--annotated",
+        trained.data / "annotate",
+        "--output",
+        tmp_path / "report.md",
+        "--page",
+        tmp_path / "report.html",
+        "--split",
+        trained.data / "split",
+        "--models",
+        trained.models,
+        "--config",
+        trained.settings,
+        "--collected",
+    ]
+    outcome = newsfacts(*call, trained.data / "collect")
+    assert outcome.code == 0
+    assert f"report in {tmp_path / 'report.html'}" in outcome.err
+    written = (tmp_path / "report.html").read_bytes()
+    assert newsfacts(*call, trained.data / "collect").code == 0
+    assert (tmp_path / "report.html").read_bytes() == written
+    found = read(written.decode())
+    annotated = {one.get("data-article") for one in found.xpath("//details[@class='article']")}
+    assert len(annotated) == trained.figures["annotate"]["articles"]
+    outcome = newsfacts(*call, tmp_path / "nowhere")
+    assert outcome.code == 2
+    assert f"no {tmp_path / 'nowhere' / 'gold.jsonl'}; run 'make repro' first" in outcome.err
