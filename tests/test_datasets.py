@@ -68,10 +68,8 @@ def test_every_format_gives_the_same_examples(tmp_path: Path, ending: str) -> No
     found = usable(write(tmp_path / f"own{ending}", records), own)
     assert [(one.line, one.id, one.start, one.end) for one in found] == [(1, "a", 10, 14), (2, "b", 34, 38)]
     assert [example for one in found for example in one.examples()] == [
-        Example('The "old" *port*, they say,', pair="port", focus=(11, 15), label="favor", group="own:a"),
-        Example(
-            "Le café ferme – la ville blâme le *port*.", pair="Port", focus=(35, 39), label="against", group="own:b"
-        ),
+        Example('The "old" port, they say,', pair="port", focus=(10, 14), label="favor", group="own:a"),
+        Example("Le café ferme – la ville blâme le port.", pair="Port", focus=(34, 38), label="against", group="own:b"),
     ]
 
 
@@ -148,16 +146,16 @@ def test_a_title_stands_before_its_text_once(tmp_path: Path) -> None:
 
 def test_without_offsets_the_first_mention_counts(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", [{"text": "Ports matter: the port and a port.", "target": "port", "label": 0}])
-    assert [one.text for one in examples(path, mapped("stance"))] == ["Ports matter: the *port* and a port."]
+    assert [one.text for one in examples(path, mapped("stance"))] == ["Ports matter: the port and a port."]
 
 
 def test_without_offsets_each_sentence_that_names_the_target_is_an_example_of_the_label(tmp_path: Path) -> None:
     text = "The port closed. Nobody came.\nThen the port sank, and the port stank."
     path = write(tmp_path / "own.jsonl", [{"text": text, "target": "the port", "label": "-"}])
     assert examples(path, mapped("stance")) == [
-        Example("*The port* closed.", pair="the port", focus=(1, 9), label="against", group="own:1"),
+        Example("The port closed.", pair="the port", focus=(0, 8), label="against", group="own:1"),
         Example(
-            "Then *the port* sank, and the port stank.", pair="the port", focus=(6, 14), label="against", group="own:1"
+            "Then the port sank, and the port stank.", pair="the port", focus=(5, 13), label="against", group="own:1"
         ),
     ]
 
@@ -172,10 +170,10 @@ def test_a_target_s_last_word_names_it_too(tmp_path: Path) -> None:
         ],
     )
     assert [one.text for one in examples(path, mapped("stance"))] == [
-        "*Ruiz* came.",
-        "*Ruiz* left.",
-        "*Ana Ruiz* came.",
-        "*Ruiz* left.",
+        "Ruiz came.",
+        "Ruiz left.",
+        "Ana Ruiz came.",
+        "Ruiz left.",
     ]
 
 
@@ -184,8 +182,8 @@ def test_offsets_choose_the_sentence_that_holds_them_or_the_text_where_none_does
     wide = {"target": "closed. A port", "start": 9, "end": 23}
     records = [PORT | {"text": text}, PORT | {"text": text, "start": 19, "end": 23}, PORT | {"text": text} | wide]
     assert [one.text for one in examples(write(tmp_path / "own.jsonl", records), placed())] == [
-        "The *port* closed.",
-        "A *port* opened.",
+        "The port closed.",
+        "A port opened.",
         "The port *closed. A port* opened. Ports burn.",
     ]
 
@@ -395,6 +393,6 @@ def test_the_examples_of_a_folder_are_all_those_of_each_record(tmp_path: Path) -
         [LabelledRecord("one", 1, "stance", "train", "1", text, ("against",), target="the port")],
     )
     assert [(one.text, one.label) for one in datasets.examples(tmp_path, "stance", "train")] == [
-        ("*The port* closed.", "against"),
-        ("Blame *the port*.", "against"),
+        ("The port closed.", "against"),
+        ("Blame the port.", "against"),
     ]
