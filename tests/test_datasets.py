@@ -184,7 +184,7 @@ def test_offsets_choose_the_sentence_that_holds_them_or_the_text_where_none_does
     assert [one.text for one in examples(write(tmp_path / "own.jsonl", records), placed())] == [
         "The port closed.",
         "A port opened.",
-        "The port *closed. A port* opened. Ports burn.",
+        "The port closed. A port opened. Ports burn.",
     ]
 
 
