@@ -392,8 +392,11 @@ def _check_inputs(inputs: list[str], *outputs: Path) -> None:
 
 def _refuse_to_overwrite(inputs: Iterable[str], *outputs: Path) -> None:
     written = {_identity(str(path)) for path in outputs} - {None}
+    folders = {path.resolve() for path in outputs if path.is_dir()}  # they are replaced with all that is in them
     for given in inputs:
-        if given != "-" and _identity(given) in written:
+        if given == "-":
+            continue
+        if _identity(given) in written or (folders and not folders.isdisjoint(Path(given).resolve().parents)):
             raise ConfigError(f"{given} is an input and would be overwritten; name another output")
 
 
