@@ -85,6 +85,7 @@ def annotate_files(
         Journal(output, recipe, fresh=fresh) as journal,
         Progress("annotate", unit="articles", total=total, limit=limit) as progress,
     ):
+        writing.clear(output)  # what a killed run left of a folder may lie among the inputs
         run = _Run(journal, progress)
         units = itertools.islice(reading.units(given, recipe.config.reading, run.meter), limit)
         wanted = run.unfinished(shards.cut(units, recipe.config))

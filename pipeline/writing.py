@@ -265,7 +265,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: the disk is full or the place cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = _part(path)
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -280,6 +280,23 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             part.unlink(missing_ok=True)
 
 
+def _part(path: Path) -> Path:
+    """Return where a file or folder stands until it is whole."""
+    return path.with_name(f".{path.name}.part")
+
+
+def clear(output: Path) -> None:
+    """Remove what a killed run has left unfinished of an output.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        discard(_part(output))
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
 @contextmanager
 def open_output(output: Path) -> Iterator[Writer]:
     """Open the writer that an output's ending asks for; the output appears, whole, when the block ends well.
@@ -287,7 +304,7 @@ def open_output(output: Path) -> Iterator[Writer]:
     Raises:
         OutputError: the disk is full or the place cannot be written.
     """
-    part = output.with_name(f".{output.name}.part")
+    part = _part(output)
     try:
         discard(part)
         with ExitStack() as held:

@@ -503,6 +503,30 @@ def test_the_work_that_is_kept_is_no_input(
     assert summary(folder / "out.parquet")["read"] == 40
 
 
+def test_what_a_killed_run_has_left_of_a_folder_is_no_input(light_models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "both"
+    write_jsonl(folder / "in.jsonl", records(range(3)))
+    left = folder / ".out.part" / "part-00000.parquet"
+    left.parent.mkdir()
+    pq.write_table(pa.table({"text": [news(9)]}), left)
+    assert annotate(light_models, folder / "out", folder).code == 0
+    assert summary(folder / "out")["read"] == 3
+
+
+def test_a_folder_that_holds_an_input_is_no_output(light_models: Path, tmp_path: Path) -> None:
+    """It would be replaced, with all that is in it."""
+    source = tmp_path / "folder" / "part-00000.parquet"
+    source.parent.mkdir()
+    pq.write_table(pa.table({"text": [news(1)]}), source)
+    (tmp_path / "link").symlink_to(source.parent)
+    before = source.read_bytes()
+    for given in (source.parent, source, tmp_path / "link", tmp_path / "link" / "*.parquet", tmp_path):
+        outcome = annotate(light_models, source.parent, given)
+        assert outcome.code == 2
+        assert "part-00000.parquet is an input and would be overwritten; name another output" in outcome.err
+        assert source.read_bytes() == before
+
+
 def test_a_rejected_file_or_summary_that_cannot_be_written_leaves_no_output(light_models: Path, tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", records(range(1)))
     for name in ("rejected.jsonl", "summary.json"):
