@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -20,6 +23,19 @@ from pipeline.extraction import Main
 FAILED = "extractor-failed"
 _READY = b"ready"
 _START_SECONDS = 120  # for the child to import its extractor; it says when it has
+
+
+@contextmanager
+def interruptions_wait() -> Iterator[None]:
+    """Hold a Ctrl-C back: processes that are started meanwhile never see it, not even while they import.
+
+    The one who started them says what it means; they would only print where it met them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class IsolatedExtraction:
@@ -64,7 +80,7 @@ class IsolatedExtraction:
 
     def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, interruptions_wait():
             child = subprocess.Popen(
                 [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), *self._arguments],
                 pass_fds=(theirs.fileno(),),
@@ -118,5 +134,4 @@ if __name__ == "__main__":
     import logging
 
     logging.disable(logging.ERROR)
-    with contextlib.suppress(KeyboardInterrupt):  # the parent says what an interruption means
-        _serve(Connection(int(sys.argv[1])), sys.argv[2], int(sys.argv[3]))
+    _serve(Connection(int(sys.argv[1])), sys.argv[2], int(sys.argv[3]))

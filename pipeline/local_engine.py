@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 
 from pipeline.classifiers import processor
 from pipeline.errors import WorkerError
+from pipeline.extraction_process import interruptions_wait
 from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
 
 AHEAD = 2  # shards of each worker, those under way included: what waits for a worker is held in memory
@@ -64,7 +65,8 @@ def _until_one_dies(shards: Iterator[Shard], recipe: Recipe, workers: int) -> Ge
         while True:
             for shard in islice(shards, AHEAD * workers - len(running)):
                 unfinished[shard.number] = shard
-                running.add(pool.submit(_annotate, shard))
+                with interruptions_wait():  # submitting starts the processes
+                    running.add(pool.submit(_annotate, shard))
             if not running:
                 break
             done, running = wait(running, return_when=FIRST_COMPLETED)

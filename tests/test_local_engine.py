@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +100,25 @@ def test_no_process_outlives_a_run_that_is_killed(light_models: Path, tmp_path: 
         assert run.stderr.readline() == b"at work\n"
         run.kill()
         run.stderr.read()  # ends when nobody is left who could write
+
+
+def test_an_interruption_while_processes_start_is_told_by_one_alone(light_models: Path, tmp_path: Path) -> None:
+    """A terminal sends Ctrl-C to all of them, also to those that are still at their imports."""
+    code = "from pipeline.__main__ import main; main()"
+    call = ["annotate", pages(tmp_path / "in.jsonl", None), "--output", tmp_path / "out.jsonl", "--workers", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, call), "--models", str(light_models)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as run:
+        children = Path("/proc", str(run.pid), "task", str(run.pid), "children")
+        while not any(
+            b"spawn_main" in Path("/proc", child, "cmdline").read_bytes() for child in children.read_text().split()
+        ):
+            assert run.poll() is None
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.stderr
+        said = run.stderr.read().decode()
+    assert said == f"newsfacts: interrupted; nothing was written to {tmp_path / 'out.jsonl'}\n"
+    assert run.returncode == 130
