@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -112,6 +113,9 @@ class Journal:
         except filelock.Timeout:
             raise OutputError(f"another run is writing {self._output}; wait for its end or name another") from None
         except OSError as error:
+            if self._lock.is_locked and not any(self._folder.glob("*.json")):
+                with suppress(OSError):
+                    writing.discard(self._folder)
             self._lock.release()
             raise writing.unwritable(self._folder, error) from error
         return self

@@ -218,6 +218,25 @@ def test_a_full_disk_is_told_and_costs_the_shard_at_most(
     assert held(output, recipe) == [0]
 
 
+def test_a_disk_that_is_full_from_the_beginning_is_left_as_it_was(
+    output: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(stream: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "settle", full)
+        with pytest.raises(OutputError, match=r"cannot write .*work: No space left on device"):
+            run(output, recipe, keep())
+        assert not list(output.parent.iterdir())
+    stopped(output, recipe, SHARDS[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "settle", full)
+        with pytest.raises(OutputError, match=r"cannot write .*work: No space left on device"):
+            run(output, recipe, keep())
+    assert held(output, recipe) == [0]
+
+
 @given(st.lists(st.lists(st.integers(0, 12), max_size=6), max_size=5))
 def test_repeated_ids_are_counted_whatever_shard_they_are_in(
     tmp_path_factory: pytest.TempPathFactory, groups: list[list[int]]
