@@ -23,6 +23,7 @@ from pipeline.storage import Meter
 MAX_BYTES = 20_000_000  # of one labelled record; articles have a limit of their own
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
 Row = tuple[int, dict[str, Any] | Rejection]
+_PARQUET_BUFFER = 1 << 20  # bytes that are read of a column at a time
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -248,10 +249,13 @@ def _parquet(file: str, meter: Meter | None) -> Iterator[Row]:
 
     number = 0
     local = not storage.is_address(file)
+    # By default all of a row group is read at once and held, and files of one group are common. Of a remote file,
+    # where many small requests would take long, it is.
+    bounded: dict[str, Any] = {"pre_buffer": False, "buffer_size": _PARQUET_BUFFER} if local else {}
     try:
         with (
             nullcontext(file) if local else storage.opened(file) as source,
-            pyarrow.parquet.ParquetFile(source) as table,
+            pyarrow.parquet.ParquetFile(source, **bounded) as table,
         ):
             if twice := _twice(table.schema_arrow.names):
                 raise ValueError(f"two columns have the name {twice[0]!r}; rename one of them")

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import random
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -324,6 +325,17 @@ def test_a_line_far_over_the_limit_is_never_held() -> None:
     found = list(rows.numbered_lines(stream, 100))
     assert found == [(1, b"short\n"), (2, None), (3, b"y" * 100 + b"\n"), (4, b"end")]
     assert Watched.longest <= 101
+
+
+def test_a_row_group_is_never_held_as_a_whole(tmp_path: Path) -> None:
+    path, size = tmp_path / "a.parquet", 30_000_000
+    texts = [random.Random(number).randbytes(1500).hex() for number in range(size // 3000)]
+    pq.write_table(pa.table({"text": texts}), path, compression="none", use_dictionary=False)
+    assert pq.ParquetFile(path).num_row_groups == 1
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in reading.units([str(path)], Config())]
+    assert len(held) == len(texts)
+    assert max(held) < size / 3
 
 
 @pytest.mark.usefixtures("patience")
