@@ -57,10 +57,10 @@ def _interruptible(command: Callable[Arguments, None]) -> Callable[Arguments, No
             command(*args, **kwargs)
         except KeyboardInterrupt as stop:
             output = kwargs.get("output")
+            streamed = str(output) == "-"  # which has had whatever was answered
+            untouched = f"; nothing was written to {output}" if output and not streamed else ""
             kept = "".join(f"; {note}" for note in getattr(stop, "__notes__", ()))
-            typer.echo(
-                f"newsfacts: interrupted{f'; nothing was written to {output}' if output else ''}{kept}", err=True
-            )
+            typer.echo(f"newsfacts: interrupted{untouched}{kept}", err=True)
             raise typer.Exit(INTERRUPTED) from None
 
     return told

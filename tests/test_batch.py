@@ -558,6 +558,15 @@ def test_a_stream_holds_what_a_file_would(light_models: Path, tmp_path: Path) ->
     assert annotate(light_models, Path("-"), "-", stdin=b"{").code == 1
 
 
+def test_a_stream_that_is_interrupted_does_not_say_that_nothing_was_written(
+    light_models: Path, tmp_path: Path, tens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records(range(30)))
+    annotated_groups(monkeypatch, stop=(2, KeyboardInterrupt()))
+    outcome = annotate(light_models, Path("-"), source, "--config", tens)
+    assert (outcome.code, outcome.out.count("\n"), outcome.err) == (130, 10, "newsfacts: interrupted\n")
+
+
 @pytest.mark.parametrize("option", [("--workers", "2"), ("--engine", "ray"), ("--fresh",)])
 def test_a_stream_takes_no_option_that_needs_files(light_models: Path, option: tuple[str, ...]) -> None:
     outcome = annotate(light_models, Path("-"), "-", *option)
