@@ -19,7 +19,7 @@ import pipeline
 from pipeline import writing
 from pipeline.annotator import TASKS
 from pipeline.article import Provenance
-from pipeline.classifiers.store import MANIFEST
+from pipeline.classifiers.store import MANIFEST, readable
 from pipeline.errors import NewsfactsError, OutputError
 from pipeline.records import file_digest, to_json
 from pipeline.shards import ID_BYTES, Finished, Recipe, Shard
@@ -75,7 +75,7 @@ def kept_runtime(output: Path, models: Path) -> str | None:
 def _model_digests(models: Path) -> dict[str, str]:
     """Return the digest of each manifest, which names the digests of all other files; loading verifies them."""
     manifests = {task: models / task / MANIFEST for task in TASKS}
-    return {task: file_digest(path) for task, path in manifests.items() if path.is_file()}
+    return {task: file_digest(readable(path)) for task, path in manifests.items() if path.is_file()}
 
 
 class Journal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,8 @@ def save(
     )
     content = TypeAdapter(Manifest).dump_json(manifest, indent=2)
     (folder / MANIFEST).write_bytes(content + b"\n")
+    for path in files:  # safetensors writes for its user alone, and models are there for others too
+        path.chmod((folder / MANIFEST).stat().st_mode)
     (folder / SEAL).write_text(f"{file_digest(folder / MANIFEST)}  {MANIFEST}\n", encoding="utf-8")
     return manifest
 
@@ -159,12 +162,12 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
         raise ModelError(
             f"no model in {folder} ({MANIFEST} is missing); train with 'make repro' or name another folder"
         )
-    content = path.read_bytes()
+    content = readable(path).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     seal = folder / SEAL
     if not seal.is_file():
         raise ModelError(f"{seal} is missing; {_RESTORE}")
-    if (sealed := seal.read_text(encoding="utf-8", errors="replace").partition(" ")[0]) != digest:
+    if (sealed := readable(seal).read_text(encoding="utf-8", errors="replace").partition(" ")[0]) != digest:
         raise ModelError(f"{path} was altered: sha256 {digest}, not {sealed[:64]}; {_RESTORE}")
     try:
         return TypeAdapter(Manifest).validate_json(content), digest
@@ -183,6 +186,17 @@ def verified(folder: Path, manifest: Manifest, name: str) -> Path:
     path = folder / name
     if not path.is_file():
         raise ModelError(f"{path} is missing; {_RESTORE}")
-    if (found := file_digest(path)) != manifest.files[name]:
+    if (found := file_digest(readable(path))) != manifest.files[name]:
         raise ModelError(f"{path} was altered: sha256 {found}, not {manifest.files[name]}; {_RESTORE}")
+    return path
+
+
+def readable(path: Path) -> Path:
+    """Return the path of a file that may be read.
+
+    Raises:
+        ModelError: it may not.
+    """
+    if not os.access(path, os.R_OK):
+        raise ModelError(f"no permission to read {path}; let its owner run 'chmod a+r', or copy the folder anew")
     return path

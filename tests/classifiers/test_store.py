@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,28 @@ def test_a_model_card_may_be_added_and_nothing_else_changes(folder: Path) -> Non
     (folder / "lexicon" / "README.md").write_text("# Not at its place", encoding="utf-8")
     with pytest.raises(ModelError, match=r"lexicon/README\.md is no file of this model"):
         store.load(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST, SEAL])
+def test_a_file_that_may_not_be_read_is_named(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder / name)  # the superuser may read all
+    with pytest.raises(ModelError, match=rf"no permission to read .*{name}; let its owner run 'chmod a\+r'"):
+        store.load(folder)
+
+
+@dataclass(frozen=True)
+class ClosedClassifier:
+    """Writes for its user alone, as safetensors does."""
+
+    labels: tuple[str, ...] = ("a", "b")
+
+    def save(self, folder: Path) -> None:
+        (folder / linear.FILE).touch(0o600)
+
+
+def test_whoever_may_read_the_manifest_may_read_the_weights(tmp_path: Path) -> None:
+    save(tmp_path, ClosedClassifier())  # type: ignore[arg-type]
+    assert len({path.stat().st_mode for path in tmp_path.rglob("*") if path.is_file()}) == 1
 
 
 def test_a_missing_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
