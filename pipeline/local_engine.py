@@ -49,21 +49,22 @@ def in_pool(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generator[
     shared = replace(recipe, threads=max(1, processor.cores() // workers))
     waiting = iter(shards)
     while lost := (yield from _until_one_dies(waiting, shared, workers)):
-        for shard in lost:
-            if (yield from _until_one_dies(iter([shard]), shared, 1)):
-                raise WorkerError(
-                    f"the process that annotates {shard.span} dies, also with no other beside it (too little memory or "
-                    "a fault in a library); set those inputs aside, or try smaller shards (annotate.shard_articles)"
-                )
+        if again := (yield from _until_one_dies(iter(lost), shared, 1, ahead=1)):
+            raise WorkerError(
+                f"the process that annotates {again[0].span} dies, also with no other beside it (too little memory or "
+                "a fault in a library); set those inputs aside, or try smaller shards (annotate.shard_articles)"
+            )
 
 
-def _until_one_dies(shards: Iterator[Shard], recipe: Recipe, workers: int) -> Generator[Finished, None, list[Shard]]:
+def _until_one_dies(
+    shards: Iterator[Shard], recipe: Recipe, workers: int, *, ahead: int = AHEAD
+) -> Generator[Finished, None, list[Shard]]:
     """Yield what becomes of shards until a process dies or they end; return those begun and not finished."""
     unfinished: dict[int, Shard] = {}
     running: set[Future[Finished]] = set()
     with suppress(BrokenProcessPool), _pool(recipe, workers) as pool:
         while True:
-            for shard in islice(shards, AHEAD * workers - len(running)):
+            for shard in islice(shards, ahead * workers - len(running)):
                 unfinished[shard.number] = shard
                 with interruptions_wait():  # submitting starts the processes
                     running.add(pool.submit(_annotate, shard))
