@@ -200,7 +200,7 @@ class Counts:
             (annotator.Annotator, "_listed", "facts"),
             (annotator.Annotator, "_mentions", "targets"),
             (writing, "encode", "writing"),
-            (shards.Recipe, "annotator", LOADING),
+            (shards.ShardAnnotator, "__init__", LOADING),
         )
         replaced: list[tuple[Any, str, Any]] = [
             (runtimes.Runtime, "session", counted_session),

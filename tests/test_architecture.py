@@ -162,7 +162,7 @@ def test_every_configuration_is_accepted_by_the_stages(path: Path) -> None:
         config.section(sections, name, stage_runner.load(name).config, source=path)
 
 
-def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_stance_training_alone() -> None:
+def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_fine_tuning_alone() -> None:
     from pipeline import config, stage_runner
     from pipeline.config import Section
 
@@ -172,11 +172,13 @@ def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_
         return config.section(sections, stage, stage_runner.load(stage).config, source=path)
 
     different = [stage for stage in STAGES if parsed("public", stage) != parsed("pipeline", stage)]
-    assert different == ["collect_datasets", "train_stance"]
-    public, default = (parsed(name, "train_stance").model_dump() for name in ("public", "pipeline"))
-    own, others = public.pop("transformer"), default.pop("transformer")
-    assert public == default
-    assert {name for name in own if own[name] != others[name]} == {"averaged_epochs", "label_smoothing"}
+    assert different == ["collect_datasets", "train_claims", "train_stance"]
+    tuned = {"train_claims": {"layers"}, "train_stance": {"averaged_epochs", "label_smoothing", "layers"}}
+    for stage, names in tuned.items():
+        public, default = (parsed(name, stage).model_dump() for name in ("public", "pipeline"))
+        own, others = public.pop("transformer"), default.pop("transformer")
+        assert public == default
+        assert {name for name in own if own[name] != others[name]} == names
 
 
 @pytest.mark.parametrize("stage", GRAPH)

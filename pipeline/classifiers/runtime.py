@@ -151,6 +151,8 @@ class _OpenVinoSession:
                     "INFERENCE_NUM_THREADS": threads,
                     "NUM_STREAMS": threads,
                     "ENABLE_CPU_PINNING": False,
+                    # Kernels kept for every shape of batch that was seen take hundreds of megabytes, and save no time.
+                    "CPU_RUNTIME_CACHE_CAPACITY": "0",
                     **quantized,
                 },
             )

@@ -68,7 +68,7 @@ def _one_mention(item: LabelledRecord | Rejection) -> LabelledRecord | Rejection
     if len(examples) > 1:
         detail = f"{len(examples)} sentences name {item.target!r}; give start and end, or one sentence a record"
         return Rejection(item.source, item.line, item.id, "several-mentions", detail)
-    if examples[0].text == item.text:
+    if examples[0].focus is None:
         return Rejection(item.source, item.line, item.id, "target-not-named", f"the text does not name {item.target!r}")
     return item
 

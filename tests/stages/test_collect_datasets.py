@@ -148,10 +148,11 @@ def test_a_stance_that_cannot_be_laid_on_one_sentence_is_quarantined(tmp_path: P
         (3, "target-not-named", "the text does not name 'the harbour'"),
     ]
     assert (figures["own.examples"], figures["own.rejected"]) == (3, 2)
-    assert [one.text for one in datasets.examples(output, "stance", "train")] == [
-        "*The port* closed.",
-        "*Ruiz* came.",
-        "Blame *the port*, the port and the port.",
+    found = datasets.examples(output, "stance", "train")
+    assert [(one.text, one.text[slice(*(one.focus or (0, 0)))]) for one in found] == [
+        ("The port closed.", "The port"),
+        ("Ruiz came.", "Ruiz"),
+        ("Blame the port, the port and the port.", "the port"),
     ]
 
 
@@ -166,9 +167,10 @@ def test_with_offsets_the_target_may_stand_in_several_sentences_or_under_another
     fields = {name: name for name in records[0]}
     collect(output, source(write(tmp_path / "own.jsonl", records), "stance", ["favor", "against"], fields=fields))
     assert quarantined(output) == []
-    assert [(one.text, one.label) for one in datasets.examples(output, "stance", "train")] == [
-        ("*The port* closed.", "favor"),
-        ("Blame *the port*.", "against"),
+    found = datasets.examples(output, "stance", "train")
+    assert [(one.text, one.focus, one.label) for one in found] == [
+        ("The port closed.", (0, 8), "favor"),
+        ("Blame the port.", (6, 14), "against"),
     ]
 
 
