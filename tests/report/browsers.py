@@ -19,6 +19,6 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(f"no browser: none of {', '.join(_NAMES)} is installed; 'apt-get install chromium' gives one")
     with sync_playwright() as playwright:
         # Within a container Chromium cannot make its own sandbox, and these pages are ours.
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"], timeout=180_000)
         yield browser
         browser.close()

@@ -19,6 +19,7 @@ from tests.report.browsers import chromium
 __all__ = ["chromium"]
 
 HOSTILE = "<script>document.title = 'run'</script><img src=x onerror=\"document.title = 'run'\">"
+PATIENCE = 180_000  # milliseconds: beside other work on few cores a browser may wait for its turn
 DESKTOP = {"width": 1280, "height": 800}
 Open = Callable[..., Page]
 
@@ -42,6 +43,7 @@ def opened(chromium: Browser, written: Path) -> Iterator[Open]:
         context = chromium.new_context(viewport=settings.pop("viewport", DESKTOP), **settings)
         contexts.append(context)
         found = context.new_page()
+        found.set_default_timeout(PATIENCE)
         found.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         found.on("pageerror", lambda error: said.append(str(error)))
         found.on("request", lambda request: said.append(request.url) if not request.url.startswith("file:") else None)
@@ -71,6 +73,7 @@ def test_what_an_article_says_is_text_and_runs_nothing(opened: Open) -> None:
 
 def test_an_injected_script_is_refused_by_the_page_s_own_policy(chromium: Browser, written: Path) -> None:
     found = chromium.new_page()
+    found.set_default_timeout(PATIENCE)
     found.goto(written.as_uri())
     found.evaluate("""() => {
         const script = document.createElement("script");

@@ -86,7 +86,7 @@ def page(material: Material) -> str:
             removals=found,
             removal_figures=figures.of_removals(found),
             composition=composition.composition(articles, material.splits),
-            differences=figures.of_differences(differences) if differences else None,
+            differences=figures.of_differences(differences),
             splits=SPLITS,
         )
     )

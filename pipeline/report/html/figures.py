@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from pipeline.drift import MEAN_DIFFERENCE
 from pipeline.evaluation import Scores, TaskEvaluation
 from pipeline.learning_curve import Curve
 from pipeline.metrics import CoveragePoint
-from pipeline.report.html import pictures
+from pipeline.report.html import pictures, titles
 from pipeline.report.html.composition import Difference
 from pipeline.report.html.removals import Group, Overview
 from pipeline.report.html.summary import MAJORITY
-from pipeline.report.html.titles import interval, label, magnitude, number, percent, signed, slug
+from pipeline.report.html.titles import interval, label, magnitude, number, percent, slug
 
 _ROWS = 12  # of a curve's table
 
@@ -64,26 +65,39 @@ def of_removals(found: Overview) -> list[Figure]:
     ]
 
 
-def of_differences(found: Sequence[Difference]) -> Figure:
-    """Return how far dev and test lie from train."""
+def of_differences(found: Sequence[Difference]) -> list[Figure]:
+    """Return how far dev and test lie from train: in labels and words, and in numbers."""
+    numbers = [one for one in found if one.shift.measure == MEAN_DIFFERENCE]
+    shares = [one for one in found if one.shift.measure != MEAN_DIFFERENCE]
+    chance = "Bars are what articles dealt out at random give in 19 of 20 deals: a point in its bar is no difference."
+    return [
+        _differences(
+            "drift-of-shares",
+            "Labels and words, against the training articles",
+            f"Jensen-Shannon divergence in bits: 0.02 is small, 0.1 large, below 0 is less than by chance. {chance}",
+            shares,
+            signed=False,
+        ),
+        _differences(
+            "drift-of-numbers",
+            "Lengths and shares, against the training articles",
+            f"Cohen’s d: 0.2 is small, 0.8 large. {chance}",
+            numbers,
+            signed=True,
+        ),
+    ]
+
+
+def _differences(name: str, title: str, text: str, found: Sequence[Difference], *, signed: bool) -> Figure:
     rows = [(f"{one.split}: {one.name}", one.shift.effect, one.shift.chance) for one in found]
     return Figure(
-        "drift",
-        "How far dev and test lie from the training articles",
-        "Each point is an effect: Cohen’s d of lengths and shares, which has a sign, and the Jensen-Shannon divergence "
-        "of labels and words, in bits. Bars are what articles dealt out at random give in 19 of 20 deals; a point "
-        "within its bar is no difference.",
-        pictures.shifts("drift", rows, "effect"),
-        ("Split", "Property", "Measure", "Effect", "By chance", "Difference"),
+        name,
+        title,
+        text,
+        pictures.shifts(name, rows, "effect", signed=signed),
+        ("Split", "Property", "Effect", "By chance", "Difference"),
         tuple(
-            (
-                one.split,
-                one.name,
-                one.shift.measure,
-                signed(one.shift.effect),
-                number(one.shift.chance),
-                one.shift.size,
-            )
+            (one.split, one.name, titles.signed(one.shift.effect), number(one.shift.chance), one.shift.size)
             for one in found
         ),
     )

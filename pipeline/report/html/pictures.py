@@ -181,12 +181,18 @@ def stacked(name: str, rows: Sequence[tuple[str, Mapping[str, int]]], parts: Seq
     return drawn[0]
 
 
-def shifts(name: str, rows: Sequence[tuple[str, float, float]], xlabel: str) -> str:
-    """Return effects as points beside what chance gives, one a row: label, effect, chance."""
+def shifts(name: str, rows: Sequence[tuple[str, float, float]], xlabel: str, *, signed: bool) -> str:
+    """Return effects as points beside what chance gives, one a row: label, effect, chance.
+
+    Without a sign, chance has no lower end: less than it is none.
+    """
     with _figure(name, height=0.9 + 0.26 * len(rows), width=7.2) as (axes, drawn):
         places = range(len(rows))
-        axes.barh(places, [2 * chance for _, _, chance in rows], left=[-chance for _, _, chance in rows],
-                  height=0.5, color=_RULE, label="within chance")  # fmt: skip
+        chances = [chance for _, _, chance in rows]
+        lowest = 1.1 * min(0.0, *(effect for _, effect, _ in rows), *(-chance for chance in chances))
+        left = [-chance if signed else lowest for chance in chances]
+        widths = [chance - start for chance, start in zip(chances, left, strict=True)]
+        axes.barh(places, widths, left=left, height=0.5, color=_RULE, label="within chance")
         axes.plot([effect for _, effect, _ in rows], places, "o", color=_SERIES[0], label="effect")
         axes.set_yticks(places, [_plain(label) for label, _, _ in rows])
         axes.invert_yaxis()
