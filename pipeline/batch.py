@@ -105,7 +105,7 @@ def _annotated(
     if workers is None:  # processes that start for nothing cost seconds
         first = list(itertools.islice(wanted, 2))
         wanted = itertools.chain(first, wanted)
-        count = min(count, max(1, len(first)))
+        count = count if len(first) == 2 else 1
     return local.in_process(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -31,11 +32,21 @@ def interruptions_wait() -> Iterator[None]:
 
     The one who started them says what it means; they would only print where it met them.
     """
+    came: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    # The mask is for the processes: it holds for this thread alone, and a library's may take the signal in its place.
+    deferred = callable(handler) and threading.current_thread() is threading.main_thread()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if deferred:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if deferred:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 class IsolatedExtraction:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from pipeline import cache
+from pipeline import batch, cache
 from pipeline.boilerplate.rules import Language, Lexicon, Rule
 from pipeline.classifiers import linear
 from pipeline.classifiers.contract import Example
@@ -90,6 +90,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep exported graphs and verdicts of these tests apart from the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(cache.VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_more_processes_than_asked_for() -> Iterator[None]:
+    """Annotate in this process unless a test names workers: each other one takes seconds to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "MOST_WORKERS", 1)
         yield
 
 

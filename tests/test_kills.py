@@ -47,7 +47,7 @@ def call(light_models: Path, tmp_path: Path) -> Call:
     def arguments(output: Path, shard_articles: int) -> list[str]:
         config = tmp_path / f"{shard_articles}.yaml"
         config.write_text(f"annotate: {{shard_articles: {shard_articles}}}\n", encoding="utf-8")
-        options = ["--models", str(light_models), "--config", str(config)]
+        options = ["--models", str(light_models), "--config", str(config), "--workers", "1"]
         return ["annotate", str(source), "--output", str(output), *options]
 
     return arguments

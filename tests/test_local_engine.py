@@ -8,10 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline import batch, local_engine
+from pipeline.classifiers import processor
+from pipeline.shards import Config, Finished, Recipe, Shard
 from tests.calls import Outcome, newsfacts
 from tests.dvc_deps import ROOT
 from tests.lethal import Lethal
@@ -50,6 +54,26 @@ def test_two_processes_write_the_same_bytes_as_one(light_models: Path, tmp_path:
         assert outcome.code == 0, outcome.err
         assert outcome.err.startswith(f"30 articles annotated in {output}")
     assert results(two) == results(one)
+
+
+@pytest.mark.parametrize(("articles", "cores", "expected"), [(9, 3, 3), (9, 64, 8), (9, 1, 0), (4, 3, 0)])
+def test_without_a_number_there_is_a_process_for_each_core_unless_all_is_one_shard(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, articles: int, cores: int, expected: int
+) -> None:
+    """No more than eight, since each holds the models."""
+    started: list[int] = []
+
+    def noted(shards: Iterator[Shard], recipe: Recipe, workers: int) -> Iterator[Finished]:
+        started.append(workers)
+        return local_engine.in_process(shards, recipe)
+
+    monkeypatch.setattr(batch, "MOST_WORKERS", 8)
+    monkeypatch.setattr(processor, "cores", lambda: cores)
+    monkeypatch.setattr(local_engine, "in_pool", noted)
+    source = write(tmp_path / "in.jsonl", [{"id": n, "text": NEWS.format(n)} for n in range(articles)])
+    recipe = Recipe(light_models, Config(shard_articles=4), ".jsonl")
+    assert batch.annotate_files([str(source)], tmp_path / "out.jsonl", recipe).annotated == articles
+    assert started == [expected][: bool(expected)]
 
 
 def test_what_was_lost_with_a_process_is_done_again(light_models: Path, tmp_path: Path, lethal: Lethal) -> None:
