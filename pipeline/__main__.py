@@ -104,7 +104,7 @@ def annotate(
     engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default one for each core, at most 8."),
+        typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default what suits the cores."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what a stopped run has finished.")] = False,
@@ -134,7 +134,7 @@ def annotate(
         _check_inputs(inputs, *outputs)
     recipe = _recipe(models, settings, recurring=recurring, keep_raw=keep_raw, form=writing.form(output))
     kept = None if streamed or fresh else journal.kept_runtime(output, models)
-    recipe = dataclasses.replace(recipe, runtime=_resolved(runtime, kept, models))
+    recipe = dataclasses.replace(recipe, runtime=_resolved(runtime, kept, models, batch.threads(workers)))
     if streamed:
         _annotate_stream(inputs, recipe, limit)
         return
@@ -451,7 +451,7 @@ def _recipe(
     return Recipe(models, settings, form, recurring=read(recurring) if recurring else None, keep_raw=keep_raw)
 
 
-def _resolved(runtime: str, kept: str | None, models: Path) -> str:
+def _resolved(runtime: str, kept: str | None, models: Path, threads: int) -> str:
     """Return the runtime that ``auto`` stands for: that of the run which goes on, or the fastest."""
     from pipeline.annotator import TASKS
     from pipeline.classifiers import parity
@@ -459,7 +459,7 @@ def _resolved(runtime: str, kept: str | None, models: Path) -> str:
 
     if runtime != runtimes.AUTO:
         return runtime
-    return kept or parity.fastest([models / task for task in TASKS])
+    return kept or parity.fastest([models / task for task in TASKS], threads)
 
 
 def _run_stage(name: str, arguments: list[str]) -> None:

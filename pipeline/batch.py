@@ -25,6 +25,7 @@ from pipeline.storage import Meter
 
 Engine = Literal["local", "ray"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+MOST_CORES = 4  # that one process keeps busy: with more, they would wait for what it does in Python
 MOST_WORKERS = 8  # where the user names no number: each holds the models, and several cores serve it as well
 STREAM_ARTICLES = 16  # of one shard of a stream, at most: whoever reads it waits for so many
 _LOG = logging.getLogger("newsfacts")
@@ -67,8 +68,8 @@ def annotate_files(
     """Annotate every article of the inputs, at most ``limit``, into ``output`` with its rejected file and summary.
 
     Finished shards are kept in a work folder until all are, so that the same call goes on where a stopped one was,
-    and ends in the same bytes. ``fresh`` begins anew. Without ``workers`` there is a process for each core, at most 8,
-    or none but this one where all is one shard.
+    and ends in the same bytes. ``fresh`` begins anew. Without ``workers`` this process does it all on up to four cores;
+    on more there is a process for each, at most 8, unless all is one shard.
 
     Raises:
         ConfigError: an input matches nothing, or nothing here reads it, or an engine is not installed.
@@ -78,6 +79,7 @@ def annotate_files(
     """
     if engine == "ray":
         ray_engine.require()
+    recipe = replace(recipe, threads=recipe.threads or threads(workers))
     given = list(inputs)
     total = listing.total(given)
     started = time.monotonic()
@@ -96,17 +98,28 @@ def annotate_files(
         return _assemble(run, output, recipe, started)
 
 
+def processes(workers: int | None) -> int:
+    """Return how many processes annotate on this machine: so many, or what suits its cores."""
+    cores = processor.cores()
+    return workers or (1 if cores <= MOST_CORES else min(cores, MOST_WORKERS))
+
+
+def threads(workers: int | None) -> int:
+    """Return on how many threads each of them runs the models: their number may decide how sums are rounded."""
+    return max(1, processor.cores() // processes(workers))
+
+
 def _annotated(
     wanted: Iterator[Shard], recipe: Recipe, engine: Engine, workers: int | None
 ) -> Generator[Finished, None, None]:
-    count = workers or min(processor.cores(), MOST_WORKERS)
     if engine == "ray":
-        return ray_engine.in_actors(wanted, recipe, count)
+        return ray_engine.in_actors(wanted, recipe, workers or min(processor.cores(), MOST_WORKERS))
+    count = processes(workers)
     if workers is None:  # processes that start for nothing cost seconds
         first = list(itertools.islice(wanted, 2))
         wanted = itertools.chain(first, wanted)
         count = count if len(first) == 2 else 1
-    return local.in_process(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
+    return local.ahead(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
 
 
 class _Run:

@@ -24,19 +24,17 @@ from tests.encoders import MAKERS, WORDS
 
 INSTALLED = runtime.available()
 EXACT = [name for name in INSTALLED if "-" not in name]
-KINDS = [*((name, "transformer", True) for name in sorted(MAKERS)), ("bert", "embedding", False)]
+KINDS = [*((name, True) for name in sorted(MAKERS)), ("bert", False)]
 texts = st.lists(st.lists(st.sampled_from(WORDS.split()), max_size=40).map(" ".join), min_size=1, max_size=BATCH + 8)
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]}-{'focused' if kind[1] else 'plain'}")
 def folder(
     request: pytest.FixtureRequest, tiny_encoders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The folder of a model of each network, and of each architecture."""
-    encoder, engine, focused = request.param
-    return tiny_models.save(
-        tmp_path_factory.mktemp("model") / "claims", tiny_encoders[encoder], engine=engine, focused=focused
-    )
+    encoder, focused = request.param
+    return tiny_models.save(tmp_path_factory.mktemp("model") / "claims", tiny_encoders[encoder], focused=focused)
 
 
 @pytest.mark.parametrize("name", INSTALLED)
@@ -74,7 +72,7 @@ def _loaded(folder: Path, name: str, known: dict[tuple[Path, str], store.Model] 
 
 def _session(model: store.Model) -> Session:
     classifier: Any = model.classifier
-    session: Session = classifier._vectors.session if model.manifest.engine == "embedding" else classifier._session
+    session: Session = classifier._session
     return session
 
 
