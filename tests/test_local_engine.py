@@ -76,6 +76,30 @@ def test_without_a_number_there_is_a_process_for_each_core_unless_all_is_one_sha
     assert started == [expected][: bool(expected)]
 
 
+def test_a_shard_that_alone_was_left_to_do_is_done_by_as_many_processes_as_the_others(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them has its share of the cores, and the number of threads decides how sums are rounded."""
+    started: list[int] = []
+
+    def stopped(shards: Iterator[Shard], recipe: Recipe, workers: int) -> Iterator[Finished]:
+        started.append(workers)
+        for finished in local_engine.in_process(shards, recipe):
+            if len(started) == 1 and finished.number == 1:
+                raise KeyboardInterrupt
+            yield finished
+
+    monkeypatch.setattr(batch, "MOST_WORKERS", 8)
+    monkeypatch.setattr(processor, "cores", lambda: 3)
+    monkeypatch.setattr(local_engine, "in_pool", stopped)
+    source = write(tmp_path / "in.jsonl", [{"id": n, "text": NEWS.format(n)} for n in range(2)])
+    recipe = Recipe(light_models, Config(shard_articles=1), ".jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        batch.annotate_files([str(source)], tmp_path / "out.jsonl", recipe)
+    batch.annotate_files([str(source)], tmp_path / "out.jsonl", recipe)
+    assert started == [3, 3]
+
+
 def test_what_was_lost_with_a_process_is_done_again(light_models: Path, tmp_path: Path, lethal: Lethal) -> None:
     source, config = pages(tmp_path / "in.jsonl", deadly=3), lethal.config("once", 2)
     one, two = tmp_path / "one" / "out.jsonl", tmp_path / "two" / "out.jsonl"
