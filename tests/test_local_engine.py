@@ -152,7 +152,9 @@ def test_no_process_outlives_a_run_that_is_killed(light_models: Path, tmp_path: 
 
 def test_an_interruption_while_processes_start_is_told_by_one_alone(light_models: Path, tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to all of them, also to those that are still at their imports."""
-    code = "from pipeline.__main__ import main; main()"
+    # Who runs these tests may ignore interruptions, which the process would inherit.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from pipeline.__main__ import main; main()"
     call = ["annotate", pages(tmp_path / "in.jsonl", None), "--output", tmp_path / "out.jsonl", "--workers", "2"]
     with subprocess.Popen(
         [sys.executable, "-c", code, *map(str, call), "--models", str(light_models)],
