@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO, TypeVar
 
 import typer
 
@@ -158,12 +158,7 @@ def _annotate_stream(inputs: list[str], recipe: Recipe, limit: int | None) -> No
     try:
         found = batch.annotate_stream(inputs, recipe, sys.stdout.buffer, sys.stderr.buffer, limit=limit)
     except OutputError:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except OSError:
-                # What Python still holds for it has nowhere to go, and it would complain of that at its end.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _silence(sys.stdout)
         raise
     rejected = sum(found.rejected.values())
     typer.echo(f"{found.annotated} articles annotated ({found.articles_per_second}/s), {rejected} rejected", err=True)
@@ -493,8 +488,16 @@ def _is_stage(arguments: list[str]) -> bool:
 
 
 def _fail(error: NewsfactsError, code: int) -> None:
-    typer.echo("; ".join([f"newsfacts: {error}", *getattr(error, "__notes__", ())]), err=True)
+    try:
+        typer.echo("; ".join([f"newsfacts: {error}", *getattr(error, "__notes__", ())]), err=True)
+    except OSError:  # standard error may be what cannot be written
+        _silence(sys.stderr)
     sys.exit(code)
+
+
+def _silence(stream: TextIO) -> None:
+    """Drop what Python still holds for a stream that cannot be written: it would complain of that at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -624,6 +624,15 @@ def test_a_stream_that_cannot_be_written_is_named(light_models: Path, tmp_path: 
         batch.annotate_stream([str(source)], Recipe(light_models, Config(), ".jsonl"), answers, refusals)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_stream_whose_refusals_cannot_be_written_ends_as_one_whose_answers_cannot(light_models: Path) -> None:
+    code = "from pipeline.__main__ import main; main()"
+    call = [sys.executable, "-c", code, "annotate", "-", "--output", "-", "--models", str(light_models)]
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(call, cwd=ROOT, input=b"{", stdout=subprocess.PIPE, stderr=full, check=False)
+    assert (run.returncode, run.stdout) == (3, b"")
+
+
 @pytest.mark.parametrize("option", [("--workers", "2"), ("--engine", "ray"), ("--fresh",)])
 def test_a_stream_takes_no_option_that_needs_files(light_models: Path, option: tuple[str, ...]) -> None:
     outcome = annotate(light_models, Path("-"), "-", *option)
