@@ -77,5 +77,4 @@ def test_a_measured_run_counts_what_it_annotates(trained: Trained, tmp_path: Pat
     run = subprocess.run([sys.executable, *call], cwd=ROOT, capture_output=True, text=True, check=True)
     found = json.loads(run.stdout)
     assert (found["articles"], found["sentences"]) == (2, 4)
-    assert found["flops"] > 0
-    assert 0 < found["stages"]["encoder"] < found["seconds"]
+    assert 0 < found["stages"]["stripping"] < found["seconds"]
