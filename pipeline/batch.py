@@ -18,7 +18,7 @@ from pipeline import local_engine as local
 from pipeline.article import Provenance
 from pipeline.classifiers import processor
 from pipeline.errors import ModelError
-from pipeline.journal import Journal
+from pipeline.journal import Journal, named_results
 from pipeline.progress import Progress
 from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
 from pipeline.storage import Meter
@@ -81,15 +81,18 @@ def annotate_files(
         ray_engine.require()
     recipe = replace(recipe, threads=recipe.threads or threads(workers))
     given = list(inputs)
-    total = listing.total(given)
+    total = listing.total(given, named_results(output))
     started = time.monotonic()
     with (
         Journal(output, recipe, fresh=fresh) as journal,
         Progress("annotate", unit="articles", total=total, limit=limit) as progress,
     ):
         writing.clear(output)  # what a killed run left of a folder may lie among the inputs
+        made = named_results(output)  # so may what it has named
+        if made:
+            _LOG.info("%s: written by a run that was killed, so no input; written again", ", ".join(map(str, made)))
         run = _Run(journal, progress)
-        units = itertools.islice(reading.units(given, recipe.config.reading, run.meter), limit)
+        units = itertools.islice(reading.units(given, recipe.config.reading, run.meter, without=made), limit)
         wanted = run.unfinished(shards.cut(units, recipe.config))
         with closing(_annotated(wanted, recipe, engine, workers)) as finished:
             run.keep(finished)
@@ -166,14 +169,15 @@ class _Run:
 
 
 def _assemble(run: _Run, output: Path, recipe: Recipe, started: float) -> Summary:
-    """Write output, rejected file and summary from the journal; they appear together or not at all."""
+    """Write output, rejected file and summary from the journal; they appear together or not at all, the output last."""
     rejected: Counter[str] = Counter()
     annotated = warnings = 0
     # What can fail, does so before the first of the three gets its name.
     with (
-        writing.whole_file(rejected_path(output)) as quarantine,
-        writing.whole_file(summary_path(output)) as counted,
         writing.open_output(output) as writer,
+        writing.whole_file(summary_path(output)) as counted,
+        writing.whole_file(rejected_path(output)) as quarantine,
+        writing.failing_as(output),
     ):
         for entry, annotations, rejections in run.journal.entries(run.count):
             writer.write(annotations)
@@ -195,6 +199,8 @@ def _assemble(run: _Run, output: Path, recipe: Recipe, started: float) -> Summar
         counted.write(json.dumps(asdict(summary), indent=2).encode() + b"\n")
         writing.settle(quarantine)
         writing.settle(counted)
+        writer.close()
+        run.journal.note_results([rejected_path(output), summary_path(output), output])
     return summary
 
 
@@ -221,7 +227,7 @@ def annotate_stream(
 
     Raises:
         ConfigError, ModelError: as for ``annotate_files``.
-        OutputError: nobody reads the answers any more.
+        OutputError: nobody reads the answers or the refusals any more.
     """
     started = time.monotonic()
     rejected: Counter[str] = Counter()
@@ -230,12 +236,15 @@ def annotate_stream(
     units = itertools.islice(reading.units(inputs, config.reading), limit)
     with closing(local.in_process(shards.cut(units, config), replace(recipe, form=".jsonl"))) as finished:
         for one in finished:
-            for stream, lines in ((refusals, one.rejections), (answers, one.annotations)):
+            for name, stream, lines in (
+                ("standard error", refusals, one.rejections),
+                ("standard output", answers, one.annotations),
+            ):
                 try:
                     stream.write(lines)
                     stream.flush()
                 except OSError as error:
-                    raise writing.unwritable("standard output", error) from error
+                    raise writing.unwritable(name, error) from error
             rejected.update(one.rejected)
             annotated += one.annotated
     seconds = time.monotonic() - started

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +84,23 @@ def test_a_damaged_graph_is_made_again(
     assert f"{first} is damaged" in caplog.text
     assert list(cached.iterdir()) == [again]
     assert len(again.read_bytes()) == len(content)
+
+
+def test_what_nobody_has_used_for_long_is_removed_when_a_graph_is_written(
+    cached: Path, network: Network, at_once: None
+) -> None:
+    used, unused = (export.graph(lambda: network, model) for model in (MODEL, MODEL[::-1]))
+    young, left = cached / "tmp-young", cached / "tmp-left"
+    for folder in (young, left):
+        folder.mkdir()
+        (folder / "graph.onnx").touch()
+    days = 24 * 3600
+    for path, age in ((used, 40), (unused, 40), (left, 2)):
+        os.utime(path, (time.time() - age * days,) * 2)
+    assert export.graph(never, MODEL) == used
+    assert unused.exists()
+    other = export.graph(lambda: network, MODEL.upper())
+    assert set(cached.iterdir()) == {used, other, young}
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnx-int8", "openvino", "openvino-int8"])

@@ -18,7 +18,7 @@ from pipeline.classifiers import processor, runtime, store
 from pipeline.classifiers.contract import Batch, Example, Session
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.windows import BATCH, batches, pad, windows
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from tests import tiny_models
 from tests.encoders import MAKERS, WORDS
 
@@ -115,6 +115,16 @@ def test_whoever_stops_half_way_may_ask_again(folder: Path, name: str) -> None:
         list(session.run(broken()))
     for answer, other in zip(session.run(padded), expected, strict=True):
         np.testing.assert_array_equal(answer, other)
+
+
+@pytest.mark.parametrize("name", [name for name in EXACT if name != "torch"])
+def test_an_error_of_a_runtime_at_its_work_is_told_with_what_to_do(folder: Path, name: str) -> None:
+    session = _session(store.load(folder, runtime=name, threads=1))
+    batch = pad(batches(windows([Example("the council met")], TextTokenizer.load(folder), 24))[0], session.inputs)
+    wrong = {**batch, "attention_mask": batch["attention_mask"][:, :-1]}  # a shape that no layer can add up
+    with pytest.raises(ModelError, match=r"(ONNX Runtime|OpenVINO) failed while it ran .*; free .* another runtime"):
+        list(session.run([batch, wrong, batch]))
+    assert len(list(session.run([batch]))) == 1
 
 
 @pytest.mark.parametrize("name", [name for name in EXACT if name != "torch"])
