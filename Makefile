@@ -16,7 +16,7 @@ repro: $(STAMP)
 	@$(BIN)/newsfacts runs
 
 test: $(STAMP)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from pipeline import targets
 from pipeline.article import Article
+from pipeline.classifiers import encoders
 from pipeline.targets import Mention
 
 TOPIC_TOKENS = 512
@@ -56,7 +57,8 @@ def _pairs(sentences: Sequence[str], mentions: Sequence[Mention]) -> Iterator[Ma
 
 def _pipeline(folder: Path, batch_size: int | None) -> Any:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    own = next(found for found in (folder, folder / "embedding") if (found / ENCODER).is_file())
+    # Ours reads topics by no transformer: the usual way takes the encoder that ours were made from.
+    own = folder if (folder / ENCODER).is_file() else encoders.resolve(encoders.Config())
     config = AutoConfig.from_pretrained(own, num_labels=len(manifest["labels"]))
     model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     weights = load_file(own / ENCODER)

@@ -106,26 +106,27 @@ def main(
     articles: Annotated[list[str], typer.Argument(help="Inputs, as for newsfacts annotate.")],
     models: Annotated[Path, typer.Option()] = Path("models"),
     limit: Annotated[int, typer.Option(help="Articles to annotate.")] = 100,
-    workers: Annotated[int, typer.Option(help="Processes of ours.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Of the encoders, where there is one process.")] = None,
+    every: Annotated[int, typer.Option(help="Of these, which the usual way annotates: each, each second, …")] = 1,
+    workers: Annotated[int | None, typer.Option(help="Processes of ours; by default what suits the cores.")] = None,
+    threads: Annotated[int | None, typer.Option(help="1 has one core do one thing after the other.")] = None,
     shard: Annotated[int | None, typer.Option(help="Articles of one shard of ours.")] = None,
 ) -> None:
     """Annotate and print the figures."""
     if variant.startswith("glued"):
-        found = glued(articles, models, limit, batch_size=32 if variant == "glued-batched" else None)
+        found = glued(articles, models, limit, every, batch_size=32 if variant == "glued-batched" else None)
     else:
         found = ours(variant, articles, models, limit, workers, threads, shard)
     typer.echo(json.dumps(found))
 
 
-def glued(inputs: list[str], models: Path, limit: int, *, batch_size: int | None) -> dict[str, Any]:
+def glued(inputs: list[str], models: Path, limit: int, every: int, *, batch_size: int | None) -> dict[str, Any]:
     """Annotate the usual way, on all cores; reading is not counted."""
     from benchmarks.glued import Glued
     from pipeline import reading
     from pipeline.article import Article
 
     annotator = Glued(models, batch_size=batch_size)
-    read = itertools.islice(reading.read(inputs, reading.Config()), limit)
+    read = itertools.islice(reading.read(inputs, reading.Config()), 0, limit, every)
     articles = [item for item in read if isinstance(item, Article)]
     startup = time.time() - STARTED
     started = time.perf_counter()
@@ -135,20 +136,28 @@ def glued(inputs: list[str], models: Path, limit: int, *, batch_size: int | None
 
 
 def ours(
-    variant: str, inputs: list[str], models: Path, limit: int, workers: int, threads: int | None, shard: int | None
+    variant: str,
+    inputs: list[str],
+    models: Path,
+    limit: int,
+    workers: int | None,
+    threads: int | None,
+    shard: int | None,
 ) -> dict[str, Any]:
     """Annotate as ``newsfacts annotate`` does, from inputs to the finished output file.
 
-    In one process stages are timed, FLOPs are counted, and the time of loading is told apart.
+    Where all is done in this process, the time of loading is told apart; on one thread stages are timed one after the
+    other, and FLOPs are counted.
     """
-    from pipeline import batch, shards
+    from pipeline import batch, local_engine, shards
 
     config = shards.Config() if shard is None else shards.Config(shard_articles=shard)
     recipe = shards.Recipe(models, config, ".jsonl", runtime=variant, threads=threads)
+    counts = Counts()
+    counts.time(shards.ShardAnnotator, "__init__", LOADING)
     if threads == 1:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    counts = Counts()
-    if workers == 1:
+        vars(local_engine)["ahead"] = local_engine.in_process
         counts.begin()
     with tempfile.TemporaryDirectory() as folder:
         startup = time.time() - STARTED
@@ -159,7 +168,7 @@ def ours(
         counts.watch.leave()
     loading = counts.watch.seconds.pop(LOADING, 0.0)
     found: dict[str, Any] = {"articles": summary.annotated, "seconds": seconds - loading, "startup": startup + loading}
-    if workers == 1:
+    if threads == 1:
         found |= {"sentences": counts.sentences, "flops": counts.flops(models), "stages": counts.watch.seconds}
     return found
 
@@ -190,25 +199,29 @@ class Counts:
             self.sentences += sum(len(body.sentences) for body in bodies)
             return bodies
 
+        patched: tuple[tuple[Any, str, Any], ...] = (
+            (runtimes.Runtime, "session", counted_session),
+            (annotator.Stripper, "strip", counted_strip),
+        )
+        for owner, name, function in patched:
+            setattr(owner, name, function)
         wrapped: tuple[tuple[Any, str, str], ...] = (
             (shards, "parse", "reading"),
             (annotator, "clean", "cleaning"),
             (annotator.Stripper, "strip_clean", "stripping"),
             (annotator, "_body", "splitting"),
-            (embedding, "windows", "tokenizing"),
+            (embedding.Reader, "means", "embedding"),
             (transformer, "windows", "tokenizing"),
             (annotator.Annotator, "_listed", "facts"),
             (annotator.Annotator, "_mentions", "targets"),
             (writing, "encode", "writing"),
-            (shards.ShardAnnotator, "__init__", LOADING),
         )
-        replaced: list[tuple[Any, str, Any]] = [
-            (runtimes.Runtime, "session", counted_session),
-            (annotator.Stripper, "strip", counted_strip),
-            *((owner, name, self.watch.timed(stage, getattr(owner, name))) for owner, name, stage in wrapped),
-        ]
-        for owner, name, function in replaced:
-            setattr(owner, name, function)
+        for owner, name, stage in wrapped:
+            self.time(owner, name, stage)
+
+    def time(self, owner: Any, name: str, stage: str) -> None:
+        """Count the time of a function as a stage's from now on."""
+        setattr(owner, name, self.watch.timed(stage, getattr(owner, name)))
 
     def flops(self, models: Path) -> float:
         """Return the FLOPs of the matrix products of BERT's layers, over tokens without padding."""

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO, TypeVar
 
 import typer
 
@@ -104,7 +104,7 @@ def annotate(
     engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default one for each core, at most 8."),
+        typer.Option(min=1, help="Processes, or Ray actors, that annotate; by default what suits the cores."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Read at most so many articles.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard what a stopped run has finished.")] = False,
@@ -131,10 +131,10 @@ def annotate(
         writing.check(output)
         outputs = output, batch.rejected_path(output), batch.summary_path(output)
         _refuse_to_overwrite([str(recurring)] if recurring else [], *outputs)
-        _check_inputs(inputs, *outputs)
+        _check_inputs(inputs, *outputs, without=journal.named_results(output))
     recipe = _recipe(models, settings, recurring=recurring, keep_raw=keep_raw, form=writing.form(output))
     kept = None if streamed or fresh else journal.kept_runtime(output, models)
-    recipe = dataclasses.replace(recipe, runtime=_resolved(runtime, kept, models))
+    recipe = dataclasses.replace(recipe, runtime=_resolved(runtime, kept, models, batch.threads(workers)))
     if streamed:
         _annotate_stream(inputs, recipe, limit)
         return
@@ -158,8 +158,7 @@ def _annotate_stream(inputs: list[str], recipe: Recipe, limit: int | None) -> No
     try:
         found = batch.annotate_stream(inputs, recipe, sys.stdout.buffer, sys.stderr.buffer, limit=limit)
     except OutputError:
-        # What Python still holds for standard output has nowhere to go, and it would complain of that at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
         raise
     rejected = sum(found.rejected.values())
     typer.echo(f"{found.annotated} articles annotated ({found.articles_per_second}/s), {rejected} rejected", err=True)
@@ -385,32 +384,22 @@ def _one_of(name: str, known: tuple[Name, ...], what: str) -> Name:
     return found
 
 
-def _check_inputs(inputs: list[str], *outputs: Path) -> None:
+def _check_inputs(inputs: list[str], *outputs: Path, without: Sequence[Path] = ()) -> None:
     from pipeline import listing, storage
 
     listing.expand(inputs)  # an input that matches nothing is told before models are loaded
     if any(path.exists() for path in outputs):  # otherwise no folder need be listed
-        local = listing.expand(one for one in inputs if not storage.is_address(one))
+        local = listing.expand((one for one in inputs if not storage.is_address(one)), without)
         _refuse_to_overwrite((found for found in local if isinstance(found, str)), *outputs)
 
 
 def _refuse_to_overwrite(inputs: Iterable[str], *outputs: Path) -> None:
-    written = {_identity(str(path)) for path in outputs} - {None}
-    folders = {path.resolve() for path in outputs if path.is_dir()}  # they are replaced with all that is in them
+    from pipeline import listing
+
+    is_replaced = listing.within(outputs)
     for given in inputs:
-        if given == "-":
-            continue
-        if _identity(given) in written or (folders and not folders.isdisjoint(Path(given).resolve().parents)):
+        if is_replaced(given):
             raise ConfigError(f"{given} is an input and would be overwritten; name another output")
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return what tells a file from every other, whatever path leads to it; None where nothing is."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _exit_beyond_ceiling(rejected: Mapping[str, int], read: int, ceiling: float) -> None:
@@ -455,7 +444,7 @@ def _recipe(
     return Recipe(models, settings, form, recurring=read(recurring) if recurring else None, keep_raw=keep_raw)
 
 
-def _resolved(runtime: str, kept: str | None, models: Path) -> str:
+def _resolved(runtime: str, kept: str | None, models: Path, threads: int) -> str:
     """Return the runtime that ``auto`` stands for: that of the run which goes on, or the fastest."""
     from pipeline.annotator import TASKS
     from pipeline.classifiers import parity
@@ -463,7 +452,7 @@ def _resolved(runtime: str, kept: str | None, models: Path) -> str:
 
     if runtime != runtimes.AUTO:
         return runtime
-    return kept or parity.fastest([models / task for task in TASKS])
+    return kept or parity.fastest([models / task for task in TASKS], threads)
 
 
 def _run_stage(name: str, arguments: list[str]) -> None:
@@ -503,8 +492,16 @@ def _is_stage(arguments: list[str]) -> bool:
 
 
 def _fail(error: NewsfactsError, code: int) -> None:
-    typer.echo("; ".join([f"newsfacts: {error}", *getattr(error, "__notes__", ())]), err=True)
+    try:
+        typer.echo("; ".join([f"newsfacts: {error}", *getattr(error, "__notes__", ())]), err=True)
+    except OSError:  # standard error may be what cannot be written
+        _silence(sys.stderr)
     sys.exit(code)
+
+
+def _silence(stream: TextIO) -> None:
+    """Drop what Python still holds for a stream that cannot be written: it would complain of that at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,6 +129,32 @@ def _body(article: Article, stripped: Stripped) -> Body:
     return Body(article, stripped, tuple(sentences), tuple(in_body))
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Stripped articles, and what is to be asked of the models about them."""
+
+    bodies: list[Body]
+    mentions: list[list[Mention]]
+    """Of targets, for each article."""
+    statements: list[tuple[int, int]]
+    """Article and sentence of each example for claims."""
+    listed: list[tuple[int, Mention]]
+    """Article and mention of each example for stance."""
+    examples: dict[str, list[Example]]
+    """By task."""
+
+
+Answers = dict[str, list[Prediction]]
+"""To the examples of each task."""
+
+
+def _most_named(mentions: Sequence[Mention]) -> list[Mention]:
+    """Return the mentions of the targets that an article names most often."""
+    counts = Counter(mention.target for mention in mentions)
+    listed = {target for target, _ in counts.most_common(MAX_TARGETS)}
+    return [mention for mention in mentions if mention.target in listed]
+
+
 class Annotator:
     """Annotates articles with the models of one folder; loading verifies every file of it.
 
@@ -188,20 +215,56 @@ class Annotator:
 
     def annotate(self, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article, in order."""
+        prepared = self.prepare(articles)
+        return self.assemble(prepared, self.classify(prepared), keep_raw=keep_raw)
+
+    def prepare(self, articles: Sequence[Article]) -> Prepared:
+        """Strip articles, split them into sentences, and find what is to be asked of the models."""
         bodies = self._stripper.strip(articles)
-        topics = self._predict("topic", [topic.example(body.stripped.body.text, body.article.title) for body in bodies])
-        sentence_claims = self._claims(bodies)
-        named = [self._mentions(body) for body in bodies]
-        stances = self._stances(bodies, named)
+        mentions = [self._mentions(body) for body in bodies]
+        statements = [
+            (number, index)
+            for number, body in enumerate(bodies)
+            for index, in_body in enumerate(body.in_body)
+            if in_body and claims.is_statement(body.sentences[index].text)
+        ]
+        listed = [(number, mention) for number, own in enumerate(mentions) for mention in _most_named(own)]
+        return Prepared(
+            bodies=bodies,
+            mentions=mentions,
+            statements=statements,
+            listed=listed,
+            examples={
+                "topic": [topic.example(body.stripped.body.text, body.article.title) for body in bodies],
+                "claims": [claims.example(bodies[number].sentences[index].text) for number, index in statements],
+                "stance": [
+                    stance.example(
+                        bodies[number].sentences[mention.sentence].text, mention.start, mention.end, mention.target
+                    )
+                    for number, mention in listed
+                ],
+            },
+        )
+
+    def classify(self, prepared: Prepared) -> Answers:
+        """Ask the models: the part that takes most of the time, nearly all of it outside of Python."""
+        return {task: self._predict(task, examples) for task, examples in prepared.examples.items()}
+
+    def assemble(self, prepared: Prepared, answers: Answers, *, keep_raw: bool = False) -> list[Annotation]:
+        """Return one annotation for each article that was prepared, in order."""
+        stances = self._stances(prepared, answers["stance"])
+        found: list[dict[int, Prediction]] = [{} for _ in prepared.bodies]
+        for (number, index), prediction in zip(prepared.statements, answers["claims"], strict=True):
+            found[number][index] = prediction
         return [
             self._annotation(
                 body,
-                topics[number],
+                answers["topic"][number],
                 stances[number],
-                self._listed(body, sentence_claims[number], named[number]),
+                self._listed(body, found[number], prepared.mentions[number]),
                 keep_raw=keep_raw,
             )
-            for number, body in enumerate(bodies)
+            for number, body in enumerate(prepared.bodies)
         ]
 
     def _predict(self, task: str, examples: Sequence[Example]) -> list[Prediction]:
@@ -211,21 +274,6 @@ class Annotator:
         predictions = dict(zip(distinct, self._models[task].predict(list(distinct.values())), strict=True))
         return [predictions[key] for key in keys]
 
-    def _claims(self, bodies: Sequence[Body]) -> list[dict[int, Prediction]]:
-        places = [
-            (number, index)
-            for number, body in enumerate(bodies)
-            for index, in_body in enumerate(body.in_body)
-            if in_body and claims.is_statement(body.sentences[index].text)
-        ]
-        predictions = self._predict(
-            "claims", [claims.example(bodies[number].sentences[index].text) for number, index in places]
-        )
-        found: list[dict[int, Prediction]] = [{} for _ in bodies]
-        for (number, index), prediction in zip(places, predictions, strict=True):
-            found[number][index] = prediction
-        return found
-
     def _mentions(self, body: Body) -> list[Mention]:
         sentences = [sentence.text for sentence in body.sentences]
         found = targets.mentions(sentences, self._targets)
@@ -234,24 +282,11 @@ class Annotator:
             found = targets.mentions(sentences, entities)
         return found
 
-    def _stances(self, bodies: Sequence[Body], named: Sequence[Sequence[Mention]]) -> list[tuple[Stance, ...]]:
-        keys: list[tuple[str, str]] = []
-        examples: list[Example] = []
-        for number, (body, mentions) in enumerate(zip(bodies, named, strict=True)):
-            counts: dict[str, int] = {}
-            for mention in mentions:
-                counts[mention.target] = counts.get(mention.target, 0) + 1
-            listed = set(sorted(counts, key=lambda target: -counts[target])[:MAX_TARGETS])
-            for mention in mentions:
-                if mention.target in listed:
-                    sentence = body.sentences[mention.sentence].text
-                    keys.append((str(number), mention.target))
-                    examples.append(stance.example(sentence, mention.start, mention.end, mention.target))
-        grouped = stance.by_target(keys, self._predict("stance", examples))
-        found: list[list[Stance]] = [[] for _ in bodies]
-        for (number_text, target), predictions in grouped.items():
-            whole = self._aggregation.predict(predictions)
-            found[int(number_text)].append(stance.stance_of(target, whole, len(predictions)))
+    def _stances(self, prepared: Prepared, predictions: Sequence[Prediction]) -> list[tuple[Stance, ...]]:
+        grouped = stance.by_target([(str(number), mention.target) for number, mention in prepared.listed], predictions)
+        found: list[list[Stance]] = [[] for _ in prepared.bodies]
+        for (number, target), own in grouped.items():
+            found[int(number)].append(stance.stance_of(target, self._aggregation.predict(own), len(own)))
         return [tuple(sorted(stances, key=lambda item: -item.mentions)) for stances in found]
 
     def _listed(

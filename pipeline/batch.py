@@ -18,13 +18,14 @@ from pipeline import local_engine as local
 from pipeline.article import Provenance
 from pipeline.classifiers import processor
 from pipeline.errors import ModelError
-from pipeline.journal import Journal
+from pipeline.journal import Journal, named_results
 from pipeline.progress import Progress
 from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
 from pipeline.storage import Meter
 
 Engine = Literal["local", "ray"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+MOST_CORES = 4  # that one process keeps busy: with more, they would wait for what it does in Python
 MOST_WORKERS = 8  # where the user names no number: each holds the models, and several cores serve it as well
 STREAM_ARTICLES = 16  # of one shard of a stream, at most: whoever reads it waits for so many
 _LOG = logging.getLogger("newsfacts")
@@ -67,8 +68,8 @@ def annotate_files(
     """Annotate every article of the inputs, at most ``limit``, into ``output`` with its rejected file and summary.
 
     Finished shards are kept in a work folder until all are, so that the same call goes on where a stopped one was,
-    and ends in the same bytes. ``fresh`` begins anew. Without ``workers`` there is a process for each core, at most 8,
-    or none but this one where all is one shard.
+    and ends in the same bytes. ``fresh`` begins anew. Without ``workers`` this process does it all on up to four cores;
+    on more there is a process for each, at most 8, unless all is one shard.
 
     Raises:
         ConfigError: an input matches nothing, or nothing here reads it, or an engine is not installed.
@@ -78,16 +79,20 @@ def annotate_files(
     """
     if engine == "ray":
         ray_engine.require()
+    recipe = replace(recipe, threads=recipe.threads or threads(workers))
     given = list(inputs)
-    total = listing.total(given)
+    total = listing.total(given, named_results(output))
     started = time.monotonic()
     with (
         Journal(output, recipe, fresh=fresh) as journal,
         Progress("annotate", unit="articles", total=total, limit=limit) as progress,
     ):
         writing.clear(output)  # what a killed run left of a folder may lie among the inputs
+        made = named_results(output)  # so may what it has named
+        if made:
+            _LOG.info("%s: written by a run that was killed, so no input; written again", ", ".join(map(str, made)))
         run = _Run(journal, progress)
-        units = itertools.islice(reading.units(given, recipe.config.reading, run.meter), limit)
+        units = itertools.islice(reading.units(given, recipe.config.reading, run.meter, without=made), limit)
         wanted = run.unfinished(shards.cut(units, recipe.config))
         with closing(_annotated(wanted, recipe, engine, workers)) as finished:
             run.keep(finished)
@@ -96,17 +101,28 @@ def annotate_files(
         return _assemble(run, output, recipe, started)
 
 
+def processes(workers: int | None) -> int:
+    """Return how many processes annotate on this machine: so many, or what suits its cores."""
+    cores = processor.cores()
+    return workers or (1 if cores <= MOST_CORES else min(cores, MOST_WORKERS))
+
+
+def threads(workers: int | None) -> int:
+    """Return on how many threads each of them runs the models: their number may decide how sums are rounded."""
+    return max(1, processor.cores() // processes(workers))
+
+
 def _annotated(
     wanted: Iterator[Shard], recipe: Recipe, engine: Engine, workers: int | None
 ) -> Generator[Finished, None, None]:
-    count = workers or min(processor.cores(), MOST_WORKERS)
     if engine == "ray":
-        return ray_engine.in_actors(wanted, recipe, count)
+        return ray_engine.in_actors(wanted, recipe, workers or min(processor.cores(), MOST_WORKERS))
+    count = processes(workers)
     if workers is None:  # processes that start for nothing cost seconds
         first = list(itertools.islice(wanted, 2))
         wanted = itertools.chain(first, wanted)
         count = count if len(first) == 2 else 1
-    return local.in_process(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
+    return local.ahead(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
 
 
 class _Run:
@@ -153,14 +169,15 @@ class _Run:
 
 
 def _assemble(run: _Run, output: Path, recipe: Recipe, started: float) -> Summary:
-    """Write output, rejected file and summary from the journal; they appear together or not at all."""
+    """Write output, rejected file and summary from the journal; they appear together or not at all, the output last."""
     rejected: Counter[str] = Counter()
     annotated = warnings = 0
     # What can fail, does so before the first of the three gets its name.
     with (
-        writing.whole_file(rejected_path(output)) as quarantine,
-        writing.whole_file(summary_path(output)) as counted,
         writing.open_output(output) as writer,
+        writing.whole_file(summary_path(output)) as counted,
+        writing.whole_file(rejected_path(output)) as quarantine,
+        writing.failing_as(output),
     ):
         for entry, annotations, rejections in run.journal.entries(run.count):
             writer.write(annotations)
@@ -182,6 +199,8 @@ def _assemble(run: _Run, output: Path, recipe: Recipe, started: float) -> Summar
         counted.write(json.dumps(asdict(summary), indent=2).encode() + b"\n")
         writing.settle(quarantine)
         writing.settle(counted)
+        writer.close()
+        run.journal.note_results([rejected_path(output), summary_path(output), output])
     return summary
 
 
@@ -208,7 +227,7 @@ def annotate_stream(
 
     Raises:
         ConfigError, ModelError: as for ``annotate_files``.
-        OutputError: nobody reads the answers any more.
+        OutputError: nobody reads the answers or the refusals any more.
     """
     started = time.monotonic()
     rejected: Counter[str] = Counter()
@@ -217,12 +236,15 @@ def annotate_stream(
     units = itertools.islice(reading.units(inputs, config.reading), limit)
     with closing(local.in_process(shards.cut(units, config), replace(recipe, form=".jsonl"))) as finished:
         for one in finished:
-            for stream, lines in ((refusals, one.rejections), (answers, one.annotations)):
+            for name, stream, lines in (
+                ("standard error", refusals, one.rejections),
+                ("standard output", answers, one.annotations),
+            ):
                 try:
                     stream.write(lines)
                     stream.flush()
                 except OSError as error:
-                    raise writing.unwritable("standard output", error) from error
+                    raise writing.unwritable(name, error) from error
             rejected.update(one.rejected)
             annotated += one.annotated
     seconds = time.monotonic() - started

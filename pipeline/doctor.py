@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipeline import batch
 from pipeline.annotator import TASKS
 from pipeline.classifiers import encoders, parity, runtime, store
 from pipeline.errors import ModelError, NewsfactsError
@@ -48,7 +49,7 @@ def _verified(folder: Path) -> str:
 
 def _verdicts(folder: Path) -> Iterator[Finding]:
     try:
-        found = parity.kept(folder)
+        found = parity.kept(folder, batch.threads(None))
     except ModelError:
         return  # the finding before says what is wrong with it
     for verdict in found:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import queue
 import signal
 import socket
 import subprocess
@@ -127,18 +129,25 @@ def _serve(connection: Connection, name: str, max_depth: int) -> None:
     extractor = extraction.load(name)
     if name == extraction.DEFAULT:
         import trafilatura  # noqa: F401  # before the clock of the first page runs
+    pages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, pages), daemon=True).start()
     connection.send_bytes(_READY)
     sys.excepthook = tell
     while True:
-        try:
-            asked = json.loads(connection.recv_bytes())
-        except (EOFError, ConnectionError):
-            return
+        asked = json.loads(pages.get())
         try:
             answer = asdict(extraction.extract(asked["html"], extractor, max_depth, title=asked["title"]))
         except InputError as error:
             answer = {"reason": error.reason, "detail": str(error)}
         connection.send_bytes(json.dumps(answer).encode())
+
+
+def _receive(connection: Connection, pages: queue.SimpleQueue[bytes]) -> None:
+    """Take pages until the parent has ended, however it did; then end this process, whatever page it is at."""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            pages.put(connection.recv_bytes())
+    os._exit(0)
 
 
 if __name__ == "__main__":

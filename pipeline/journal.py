@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipeline.shards import ID_BYTES, Finished, Recipe, Shard
 
 PARTS = ("annotations", "rejections", "ids")
 _RUN = "run"
+_RESULTS = "results"
 _LOCK = "lock"
 _IDS_AT_ONCE = 4_000_000  # hashes that are counted in memory together
 
@@ -52,7 +53,27 @@ class Entry:
     provenance: Provenance
 
 
-_RUNS, _ENTRIES = TypeAdapter(Run), TypeAdapter(Entry)
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A file or folder that is about to get its name, known again by what a rename leaves as it was."""
+
+    name: str
+    inode: int
+    modified: int
+    """Nanoseconds."""
+
+    @classmethod
+    def at(cls, path: Path, name: str) -> Self:
+        """Describe what stands at a path and will have a name.
+
+        Raises:
+            OSError: nothing stands there.
+        """
+        found = path.stat()
+        return cls(name, found.st_ino, found.st_mtime_ns)
+
+
+_RUNS, _ENTRIES, _ALL_RESULTS = TypeAdapter(Run), TypeAdapter(Entry), TypeAdapter(list[Result])
 
 
 def folder_of(output: Path) -> Path:
@@ -70,6 +91,24 @@ def kept_runtime(output: Path, models: Path) -> str | None:
     except (OSError, ValidationError):
         return None
     return run.runtime if run.models == _model_digests(models) else None
+
+
+def named_results(output: Path) -> list[Path]:
+    """Return which results a run gave their names before it was killed: whatever folder they lie in, they are no input.
+
+    A file that somebody else put in the place of one is not among them.
+    """
+    try:
+        meant = _ALL_RESULTS.validate_json((folder_of(output) / _RESULTS).read_bytes())
+    except (OSError, ValidationError):
+        return []
+    found = []
+    for result in meant:
+        path = output.with_name(result.name)
+        with suppress(OSError):
+            if Result.at(path, result.name) == result:
+                found.append(path)
+    return found
 
 
 def _model_digests(models: Path) -> dict[str, str]:
@@ -183,6 +222,18 @@ class Journal:
                 raise OutputError(f"{self._path(number, '*')} was altered while the run went on; run it again")
             yield entry, parts[0], parts[1]
 
+    def note_results(self, results: Iterable[Path]) -> None:
+        """Note results that are settled and about to get these names; see ``named_results``.
+
+        Raises:
+            OutputError: the disk is full or the place cannot be written.
+        """
+        try:
+            noted = [Result.at(writing.part_of(path), path.name) for path in results]
+            writing.write_whole(self._folder / _RESULTS, _ALL_RESULTS.dump_json(noted))
+        except OSError as error:
+            raise writing.unwritable(self._folder, error) from error
+
     def repeated_ids(self, count: int) -> int:
         """Return how many ids occur more than once in the first ``count`` shards.
 
@@ -203,7 +254,7 @@ class Journal:
     def _clear(self) -> None:
         """Remove all shards, before what the run went by."""
         for path in self._folder.iterdir():
-            if path.name not in (_RUN, _LOCK):
+            if path.name not in (_RUN, _RESULTS, _LOCK):
                 path.unlink()
 
     def _key_of(self, shard: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,19 +26,46 @@ class _Folder:
 _Place = str | _Folder | Rejection  # a file, a folder, or what cannot be read
 
 
-def expand(inputs: Iterable[str]) -> Iterator[str | Rejection]:
+def expand(inputs: Iterable[str], without: Sequence[Path] = ()) -> Iterator[str | Rejection]:
     """Return what is behind files, folders (recursive), globs, addresses and ``-``, in the order given.
 
     That is files, and what should be one but cannot be read. A folder is listed when its turn comes, ordered by the
-    parts of the paths.
+    parts of the paths. Files that are or lie in one of ``without`` are left aside.
 
     Raises:
         ConfigError: an input matches nothing, or nothing here reads it. This is raised at once.
     """
-    return _files([place for given in inputs for place in _places(given)])
+    files = _files([place for given in inputs for place in _places(given)])
+    if not without:
+        return files
+    left_aside = within(without)
+    return (file for file in files if isinstance(file, Rejection) or not left_aside(file))
 
 
-def total(inputs: Iterable[str]) -> int | None:
+def within(places: Iterable[Path]) -> Callable[[str], bool]:
+    """Return what tells whether a file is one of these, whatever path leads to it, or lies in a folder of them."""
+    known = list(places)
+    same = {_identity(path) for path in known} - {None}
+    folders = {path.resolve() for path in known if path.is_dir()}
+
+    def lies_within(file: str) -> bool:
+        if file == "-":
+            return False
+        return _identity(Path(file)) in same or (bool(folders) and not folders.isdisjoint(Path(file).resolve().parents))
+
+    return lies_within
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from every other; None where nothing is."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def total(inputs: Iterable[str], without: Sequence[Path] = ()) -> int | None:
     """Return how much there is to read, or None where that cannot be known without reading: remote, standard input.
 
     The unit is a byte of a file of records; a document has a fixed weight.
@@ -49,7 +76,7 @@ def total(inputs: Iterable[str]) -> int | None:
     given = list(inputs)
     if any(one == "-" or storage.is_address(_local(one)) for one in given):
         return None
-    return sum(_weight(file) for file in expand(given) if isinstance(file, str))
+    return sum(_weight(file) for file in expand(given, without) if isinstance(file, str))
 
 
 def _weight(file: str) -> int:

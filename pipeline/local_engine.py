@@ -10,17 +10,16 @@ import os
 import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import islice
 from multiprocessing.connection import Connection
 
-from pipeline.classifiers import processor
+from pipeline.annotator import Answers
 from pipeline.errors import WorkerError
 from pipeline.extraction_process import interruptions_wait
-from pipeline.shards import Finished, Recipe, Shard, ShardAnnotator
+from pipeline.shards import Begun, Finished, Recipe, Shard, ShardAnnotator
 
 AHEAD = 2  # shards of each worker, those under way included: what waits for a worker is held in memory
 
@@ -36,6 +35,31 @@ def in_process(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, N
             yield annotator.annotate(shard)
 
 
+def ahead(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, None, None]:
+    """Yield what becomes of each shard, in order; while the models answer about one, others are parsed and stripped.
+
+    The models are asked in one thread, on all cores, and are in memory once.
+
+    Raises:
+        ConfigError, ModelError: as for ``Recipe.annotator``.
+    """
+    with ShardAnnotator(recipe) as annotator, ThreadPoolExecutor(1) as models:
+        under_way: tuple[Begun, Future[list[Answers]]] | None = None
+        try:
+            _keep_what_is_loaded()
+            for shard in shards:
+                begun = annotator.prepare(shard)
+                answers = models.submit(annotator.classify, begun)
+                if under_way:
+                    yield annotator.finish(under_way[0], under_way[1].result())
+                under_way = begun, answers
+            if under_way:
+                yield annotator.finish(under_way[0], under_way[1].result())
+        finally:
+            models.shutdown(cancel_futures=True)
+            gc.unfreeze()
+
+
 def in_pool(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generator[Finished, None, None]:
     """Yield what becomes of each shard, as each is finished, from so many processes.
 
@@ -45,11 +69,9 @@ def in_pool(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generator[
         ConfigError, ModelError: as for ``Recipe.annotator``.
         WorkerError: a shard ends the process that annotates it.
     """
-    # As many threads for all, also for one that is alone: their number decides how sums are rounded.
-    shared = replace(recipe, threads=max(1, processor.cores() // workers))
     waiting = iter(shards)
-    while lost := (yield from _until_one_dies(waiting, shared, workers)):
-        if again := (yield from _until_one_dies(iter(lost), shared, 1, ahead=1)):
+    while lost := (yield from _until_one_dies(waiting, recipe, workers, ahead=AHEAD)):
+        if again := (yield from _until_one_dies(iter(lost), recipe, 1, ahead=1)):
             raise WorkerError(
                 f"the process that annotates {again[0].span} dies, also with no other beside it (too little memory or "
                 "a fault in a library); set those inputs aside, or try smaller shards (annotate.shard_articles)"
@@ -57,7 +79,7 @@ def in_pool(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generator[
 
 
 def _until_one_dies(
-    shards: Iterator[Shard], recipe: Recipe, workers: int, *, ahead: int = AHEAD
+    shards: Iterator[Shard], recipe: Recipe, workers: int, *, ahead: int
 ) -> Generator[Finished, None, list[Shard]]:
     """Yield what becomes of shards until a process dies or they end; return those begun and not finished."""
     unfinished: dict[int, Shard] = {}
@@ -118,6 +140,11 @@ def _annotate(shard: Shard) -> Finished:
 @functools.cache
 def _annotator() -> ShardAnnotator:
     found = ShardAnnotator(_RECIPES[0])
-    gc.collect()
-    gc.freeze()  # what was loaded stays: looking through it again and again takes time
+    _keep_what_is_loaded()
     return found
+
+
+def _keep_what_is_loaded() -> None:
+    """Keep garbage collection from looking through the models again and again, which takes time."""
+    gc.collect()
+    gc.freeze()

@@ -218,8 +218,11 @@ def calibration_error(
     # Equal scores may fall into two bins: each then counts with their mean, whatever the order of the cases.
     _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
     hits = (np.bincount(place, weights=hits) / count)[place]
-    parts = zip(np.array_split(scores, bins), np.array_split(hits, bins), strict=True)
-    return float(sum(abs(part.mean() - right.mean()) * len(part) for part, right in parts if len(part)) / len(scores))
+    bins = min(bins, len(scores))
+    size, larger = divmod(len(scores), bins)  # the first bins hold one more, until all cases have a place
+    numbers = np.arange(bins)
+    gaps = np.add.reduceat(scores - hits, numbers * size + np.minimum(numbers, larger))
+    return float(np.abs(gaps).sum() / len(scores))
 
 
 @dataclass(frozen=True, slots=True)

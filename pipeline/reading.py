@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from pydantic import Field
 
@@ -55,16 +56,18 @@ def extraction(config: Config) -> IsolatedExtraction:
     return IsolatedExtraction(config.extractor, max_depth=config.max_html_depth, max_seconds=config.max_html_seconds)
 
 
-def units(inputs: Iterable[str], config: Config, meter: Meter | None = None) -> Iterator[Unit | Rejection]:
+def units(
+    inputs: Iterable[str], config: Config, meter: Meter | None = None, *, without: Sequence[Path] = ()
+) -> Iterator[Unit | Rejection]:
     """Yield every article, line or row of the inputs as it was found, or why it cannot be had, in their order.
 
     This is the cheap part of reading, which no content can make fail; ``parse`` is the other one. ``meter`` counts what
-    has been read, of ``listing.total``.
+    has been read, of ``listing.total``. ``without`` is as for ``listing.expand``.
 
     Raises:
         ConfigError: an input matches nothing, or nothing here reads it.
     """
-    for file in expand(inputs):
+    for file in expand(inputs, without):
         if isinstance(file, Rejection):
             yield dataclasses.replace(file, input=writable(file.input))
             continue

@@ -14,7 +14,7 @@ from typing import Self
 from pydantic import Field
 
 from pipeline import reading, writing
-from pipeline.annotator import Annotator
+from pipeline.annotator import Annotator, Answers, Prepared
 from pipeline.article import Article, Provenance, Rejection
 from pipeline.boilerplate.recurring import Recurring
 from pipeline.boilerplate.strip import Config as StripConfig
@@ -154,6 +154,16 @@ class Finished:
         return self.annotated + sum(self.rejected.values())
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A shard whose inputs were parsed and stripped, in groups of which each is annotated at once."""
+
+    number: int
+    digest: str
+    groups: list[Prepared]
+    rejections: list[Rejection]
+
+
 class ShardAnnotator:
     """Annotates shards; what comes out depends on the shard and the recipe alone."""
 
@@ -178,6 +188,11 @@ class ShardAnnotator:
 
     def annotate(self, shard: Shard) -> Finished:
         """Return what becomes of a shard: each of its inputs is annotated or rejected, once."""
+        begun = self.prepare(shard)
+        return self.finish(begun, self.classify(begun))
+
+    def prepare(self, shard: Shard) -> Begun:
+        """Parse and strip a shard's inputs."""
         articles: list[Article] = []
         rejections: list[Rejection] = []
         max_bytes = self._recipe.config.reading.max_article_bytes
@@ -187,17 +202,28 @@ class ShardAnnotator:
                 articles.append(found)
             else:
                 rejections.append(found)
+        return Begun(
+            shard.number, shard.digest, [self._annotator.prepare(group) for group in _groups(articles)], rejections
+        )
+
+    def classify(self, begun: Begun) -> list[Answers]:
+        """Ask the models about a shard; another thread may prepare or finish others meanwhile."""
+        return [self._annotator.classify(prepared) for prepared in begun.groups]
+
+    def finish(self, begun: Begun, answers: Sequence[Answers]) -> Finished:
+        """Return what becomes of a shard that was prepared, given the models' answers."""
         annotations = [
             annotation
-            for group in _groups(articles)
-            for annotation in self._annotator.annotate(group, keep_raw=self._recipe.keep_raw)
+            for prepared, given in zip(begun.groups, answers, strict=True)
+            for annotation in self._annotator.assemble(prepared, given, keep_raw=self._recipe.keep_raw)
         ]
+        rejections = begun.rejections
         return Finished(
-            number=shard.number,
-            digest=shard.digest,
+            number=begun.number,
+            digest=begun.digest,
             annotations=writing.encode(annotations, self._recipe.form),
             rejections=b"".join(to_json(rejection) + b"\n" for rejection in rejections),
-            ids=b"".join(hashlib.blake2b(article.id.encode(), digest_size=ID_BYTES).digest() for article in articles),
+            ids=b"".join(hashlib.blake2b(one.id.encode(), digest_size=ID_BYTES).digest() for one in annotations),
             annotated=len(annotations),
             rejected=dict(sorted(Counter(rejection.reason for rejection in rejections).items())),
             warnings=sum(len(annotation.warnings) for annotation in annotations),

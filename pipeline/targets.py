@@ -165,7 +165,7 @@ def _bearers(sentences: Sequence[str], matches: Sequence[tuple[int, re.Match[str
     """Tell whom each match names: “Ada Weir” the target, “Eric Weir” another; “Weir Hall” is neither, “Weir” unsaid."""
     if target.short is None:
         return ["target"] * len(matches)
-    headlines = {number: _in_title_case(sentences[number]) for number, _ in matches}
+    headlines = {number: _in_title_case(sentences[number]) for number in {number for number, _ in matches}}
     found: list[Bearer] = []
     given_names: list[str | None] = []
     for number, match in matches:

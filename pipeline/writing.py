@@ -133,6 +133,10 @@ class Writer(Protocol):
         """Append annotations as ``encode`` gave them."""
         ...
 
+    def close(self) -> None:
+        """Have all of it reach the disk: whatever can fail, fails here; a second call has nothing left to do."""
+        ...
+
 
 class _Joined:
     """JSON lines behind each other, or gzip members, which readers take for one stream."""
@@ -265,7 +269,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: the disk is full or the place cannot be written.
     """
-    part = _part(path)
+    part = part_of(path)
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -280,19 +284,27 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             part.unlink(missing_ok=True)
 
 
-def _part(path: Path) -> Path:
+def part_of(path: Path) -> Path:
     """Return where a file or folder stands until it is whole."""
     return path.with_name(f".{path.name}.part")
 
 
+def _replaced(folder: Path) -> Path:
+    """Return where a folder stands while another takes its name."""
+    return folder.with_name(f".{folder.name}.replaced")
+
+
 def clear(output: Path) -> None:
-    """Remove what a killed run has left unfinished of an output.
+    """Remove what a killed run has left unfinished of an output; a folder that it was replacing has its name again.
 
     Raises:
-        OutputError: it cannot be removed.
+        OutputError: it cannot be removed or named.
     """
     try:
-        discard(_part(output))
+        discard(part_of(output))
+        if not output.exists() and _replaced(output).exists():
+            _replaced(output).replace(output)
+        discard(_replaced(output))
     except OSError as error:
         raise unwritable(output, error) from error
 
@@ -301,10 +313,12 @@ def clear(output: Path) -> None:
 def open_output(output: Path) -> Iterator[Writer]:
     """Open the writer that an output's ending asks for; the output appears, whole, when the block ends well.
 
+    A folder that is replaced stands under another name for a moment, which ``clear`` gives back after a kill.
+
     Raises:
         OutputError: the disk is full or the place cannot be written.
     """
-    part = _part(output)
+    part = part_of(output)
     try:
         discard(part)
         with ExitStack() as held:
@@ -312,8 +326,9 @@ def open_output(output: Path) -> Iterator[Writer]:
             yield writer
             writer.close()
         if output.is_dir():
-            shutil.rmtree(output)
-        _name(part, output)
+            _name_in_place(part, output)
+        else:
+            _name(part, output)
     except OSError as error:
         raise unwritable(output, error) from error
     finally:
@@ -331,6 +346,19 @@ def _writer(part: Path, output: Path, held: ExitStack) -> _Joined | _Parquet | _
 def unwritable(path: Path | str, error: OSError) -> OutputError:
     """Return the error that says why a place cannot be written."""
     return OutputError(f"cannot write {path}: {error.strerror or error}; free the place or name another")
+
+
+@contextmanager
+def failing_as(path: Path) -> Iterator[None]:
+    """Let what cannot be written in the block be told as the fault of a place.
+
+    Raises:
+        OutputError: something in the block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -373,6 +401,19 @@ def _name(part: Path, path: Path) -> None:
     part.replace(path)
     with suppress(OSError):  # some file systems do not let a folder be synced
         _sync(path.parent)
+
+
+def _name_in_place(part: Path, folder: Path) -> None:
+    """Give a settled file or folder the name of a folder, which no rename replaces: one of the two is always whole."""
+    former = _replaced(folder)
+    discard(former)
+    folder.replace(former)
+    try:
+        _name(part, folder)
+    finally:
+        if not folder.exists():
+            former.replace(folder)
+    discard(former)
 
 
 def _sync(path: Path) -> None:

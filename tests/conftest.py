@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from pipeline import batch, cache
 from pipeline.boilerplate.rules import Language, Lexicon, Rule
-from pipeline.classifiers import linear
+from pipeline.classifiers import linear, processor
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.linear import LinearClassifier
 from tests.encoders import tiny_encoders  # noqa: F401
@@ -46,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A process for each core that may be used, also where several are one in hardware; each holds two gigabytes."""
+    return min(processor.cores(), 8)
 
 
 class NetworkBlockedError(OSError):

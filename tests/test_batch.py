@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import gzip
+import io
 import json
 import subprocess
 import sys
@@ -16,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import storage, writing
+from pipeline import batch, storage, writing
 from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
+from pipeline.errors import OutputError
 from pipeline.journal import Journal
 from pipeline.shards import Config, Recipe
 from tests.calls import Outcome, newsfacts
@@ -513,6 +515,49 @@ def test_what_a_killed_run_has_left_of_a_folder_is_no_input(light_models: Path, 
     assert summary(folder / "out")["read"] == 3
 
 
+def stopped_after_naming(models: Path, folder: Path, name: str, results: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop a run whose output lies among its inputs when so many of its three results have their names."""
+    rename, named = writing._name, []
+
+    def interrupted(part: Path, path: Path) -> None:
+        rename(part, path)
+        named.extend([path] * (path.parent == folder))
+        if len(named) == results:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_name", interrupted)
+        assert annotate(models, folder / name, folder).code == 130
+
+
+@pytest.mark.parametrize(("name", "results"), [("out.jsonl", 1), ("out.jsonl", 3), ("out", 3)])
+def test_what_a_killed_run_has_named_is_no_input(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, results: int
+) -> None:
+    folder = tmp_path / "both"
+    write_jsonl(folder / "in.jsonl", [*records(range(3)), "{"])
+    stopped_after_naming(light_models, folder, name, results, monkeypatch)
+    assert (folder / name).exists() == (results == 3), "the output is named last"
+    assert annotate(light_models, folder / name, folder).code == 1
+    assert summary(folder / name)["read"] == 4
+    outcome = annotate(light_models, folder / name, folder)
+    assert outcome.code == 2
+    assert "is an input and would be overwritten" in outcome.err
+
+
+def test_a_file_of_ones_own_in_the_place_of_a_killed_run_s_output_is_never_overwritten(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "both"
+    source = write_jsonl(folder / "in.jsonl", records(range(3)))
+    stopped_after_naming(light_models, folder, "out.jsonl", 3, monkeypatch)
+    (folder / "out.jsonl").unlink()
+    source.rename(folder / "out.jsonl")
+    outcome = annotate(light_models, folder / "out.jsonl", folder)
+    assert outcome.code == 2
+    assert "out.jsonl is an input and would be overwritten" in outcome.err
+
+
 def test_a_folder_that_holds_an_input_is_no_output(light_models: Path, tmp_path: Path) -> None:
     """It would be replaced, with all that is in it."""
     source = tmp_path / "folder" / "part-00000.parquet"
@@ -565,6 +610,27 @@ def test_a_stream_that_is_interrupted_does_not_say_that_nothing_was_written(
     annotated_groups(monkeypatch, stop=(2, KeyboardInterrupt()))
     outcome = annotate(light_models, Path("-"), source, "--config", tens)
     assert (outcome.code, outcome.out.count("\n"), outcome.err) == (130, 10, "newsfacts: interrupted\n")
+
+
+@pytest.mark.parametrize("full", ["standard error", "standard output"])
+def test_a_stream_that_cannot_be_written_is_named(light_models: Path, tmp_path: Path, full: str) -> None:
+    class Full(io.BytesIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    source = write_jsonl(tmp_path / "in.jsonl", ["{"])
+    answers, refusals = (Full() if name == full else io.BytesIO() for name in ("standard output", "standard error"))
+    with pytest.raises(OutputError, match=f"cannot write {full}: No space left on device"):
+        batch.annotate_stream([str(source)], Recipe(light_models, Config(), ".jsonl"), answers, refusals)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_stream_whose_refusals_cannot_be_written_ends_as_one_whose_answers_cannot(light_models: Path) -> None:
+    code = "from pipeline.__main__ import main; main()"
+    call = [sys.executable, "-c", code, "annotate", "-", "--output", "-", "--models", str(light_models)]
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(call, cwd=ROOT, input=b"{", stdout=subprocess.PIPE, stderr=full, check=False)
+    assert (run.returncode, run.stdout) == (3, b"")
 
 
 @pytest.mark.parametrize("option", [("--workers", "2"), ("--engine", "ray"), ("--fresh",)])

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.extraction import Extracted, Main, by_trafilatura
 from pipeline.reading import Config
 from pipeline.records import to_json
+from tests.dvc_deps import ROOT
 
 
 def paragraphs(name: str, count: int) -> str:
@@ -147,6 +149,7 @@ def react(html):
     if "RAISE" in html:
         raise ValueError("no verb for the page")
     if "LOOP" in html:
+        print("at it", flush=True)
         while True:
             pass
     if "EXIT" in html:
@@ -172,7 +175,7 @@ def plug_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / f"{NAME}.py").write_text(PLUG_IN, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
         yield f"{NAME}:react"
 
 
@@ -308,6 +311,17 @@ def test_the_process_is_gone_when_reading_stops_halfway(
     assert children[0].poll() is None
     found.close()  # type: ignore[attr-defined]
     assert_gone(children)
+
+
+def test_the_process_ends_with_a_run_that_is_killed_whatever_page_it_is_at(tmp_path: Path, plug_in: str) -> None:
+    call = f"list(reading.read([{str(pages(tmp_path, 'LOOP'))!r}], reading.Config(extractor={plug_in!r})))"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"from pipeline import reading; {call}"], cwd=ROOT, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stderr
+        assert run.stderr.readline() == b"at it\n"
+        run.kill()
+        run.stderr.read()  # ends when nobody is left who could write
 
 
 def test_no_process_is_started_where_there_is_no_page(

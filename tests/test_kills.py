@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from pipeline import writing
+
 NEWS = "The council of Port {0} closed the ferry on Monday. Nato sent {0} engineers to the quay. Was the mayor glad?"
 REMOVALS = {"os.remove", "os.rmdir"}  # some name no folder but a descriptor of it
 CHANGES = {"open", "os.rename", "os.mkdir", *REMOVALS}  # audit events of what a run does to files
@@ -150,3 +152,32 @@ def test_a_run_that_is_killed_at_random_moments_ends_in_the_same_bytes(
             kills += 1
         assert results(folder) == expected
     assert kills > 2
+
+
+def replace(output: Path, kill: Kill) -> None:
+    """Replace what stands at an output, and be killed meanwhile."""
+    with writing.open_output(output) as writer:
+        writer.close()
+        kill(output.parent)
+
+
+@pytest.mark.slow
+def test_a_folder_is_never_lost_when_the_run_that_replaces_it_is_killed(
+    server: ForkServerContext, tmp_path: Path
+) -> None:
+    found = []
+    while not found or found[-1][0]:
+        output = tmp_path / str(len(found)) / "out"
+        output.mkdir(parents=True)
+        for name in ("old", "too"):
+            (output / name).touch()
+        process = server.Process(target=replace, args=(output, AtChange(len(found) + 1)))
+        process.start()
+        process.join()
+        writing.clear(output)
+        assert list(output.parent.iterdir()) == [output]
+        found.append((process.exitcode, sorted(path.name for path in output.iterdir())))
+    assert {code for code, _ in found[:-1]} == {-signal.SIGKILL}
+    kept = [names for _, names in found].count(["old", "too"])
+    assert [names for _, names in found] == [["old", "too"]] * kept + [["part-00000.parquet"]] * (len(found) - kept)
+    assert 1 < kept < len(found) - 2

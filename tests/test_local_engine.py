@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import batch, local_engine
+from pipeline import batch, local_engine, shards
+from pipeline.annotator import Answers
 from pipeline.classifiers import processor
-from pipeline.shards import Config, Finished, Recipe, Shard
+from pipeline.errors import ModelError
+from pipeline.parsing import Unit
+from pipeline.shards import Begun, Config, Finished, Recipe, Shard, ShardAnnotator
 from tests.calls import Outcome, newsfacts
 from tests.dvc_deps import ROOT
 from tests.lethal import Lethal
@@ -56,16 +59,16 @@ def test_two_processes_write_the_same_bytes_as_one(light_models: Path, tmp_path:
     assert results(two) == results(one)
 
 
-@pytest.mark.parametrize(("articles", "cores", "expected"), [(9, 3, 3), (9, 64, 8), (9, 1, 0), (4, 3, 0)])
-def test_without_a_number_there_is_a_process_for_each_core_unless_all_is_one_shard(
+@pytest.mark.parametrize(("articles", "cores", "expected"), [(9, 6, 6), (9, 64, 8), (9, 4, 0), (4, 6, 0)])
+def test_without_a_number_there_are_processes_where_one_cannot_keep_the_cores_busy(
     light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, articles: int, cores: int, expected: int
 ) -> None:
-    """No more than eight, since each holds the models."""
+    """No more than eight, since each holds the models, and none for a single shard."""
     started: list[int] = []
 
-    def noted(shards: Iterator[Shard], recipe: Recipe, workers: int) -> Iterator[Finished]:
+    def noted(wanted: Iterator[Shard], recipe: Recipe, workers: int) -> Iterator[Finished]:
         started.append(workers)
-        return local_engine.in_process(shards, recipe)
+        return local_engine.ahead(wanted, recipe)
 
     monkeypatch.setattr(batch, "MOST_WORKERS", 8)
     monkeypatch.setattr(processor, "cores", lambda: cores)
@@ -74,6 +77,34 @@ def test_without_a_number_there_is_a_process_for_each_core_unless_all_is_one_sha
     recipe = Recipe(light_models, Config(shard_articles=4), ".jsonl")
     assert batch.annotate_files([str(source)], tmp_path / "out.jsonl", recipe).annotated == articles
     assert started == [expected][: bool(expected)]
+
+
+def cut(count: int) -> Iterator[Shard]:
+    units = [Unit("in", number, "record", {"text": NEWS.format(number)}) for number in range(count)]
+    return shards.cut(units, Config(shard_articles=4))
+
+
+@pytest.mark.parametrize("count", [0, 3, 4, 13])
+def test_what_is_prepared_while_the_models_answer_comes_out_the_same(light_models: Path, count: int) -> None:
+    recipe = Recipe(light_models, Config(), ".jsonl")
+    assert list(local_engine.ahead(cut(count), recipe)) == list(local_engine.in_process(cut(count), recipe))
+
+
+def test_what_the_models_fail_at_is_told_and_what_came_before_is_kept(
+    light_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classify = ShardAnnotator.classify
+
+    def failing(annotator: ShardAnnotator, begun: Begun) -> list[Answers]:
+        if begun.number == 2:
+            raise ModelError("out of memory")
+        return classify(annotator, begun)
+
+    monkeypatch.setattr(ShardAnnotator, "classify", failing)
+    finished = local_engine.ahead(cut(16), Recipe(light_models, Config(), ".jsonl"))
+    assert [next(finished).number, next(finished).number] == [0, 1]
+    with pytest.raises(ModelError, match="out of memory"):
+        next(finished)
 
 
 def test_what_was_lost_with_a_process_is_done_again(light_models: Path, tmp_path: Path, lethal: Lethal) -> None:
@@ -128,7 +159,9 @@ def test_no_process_outlives_a_run_that_is_killed(light_models: Path, tmp_path: 
 
 def test_an_interruption_while_processes_start_is_told_by_one_alone(light_models: Path, tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to all of them, also to those that are still at their imports."""
-    code = "from pipeline.__main__ import main; main()"
+    # Who runs these tests may ignore interruptions, which the process would inherit.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from pipeline.__main__ import main; main()"
     call = ["annotate", pages(tmp_path / "in.jsonl", None), "--output", tmp_path / "out.jsonl", "--workers", "2"]
     with subprocess.Popen(
         [sys.executable, "-c", code, *map(str, call), "--models", str(light_models)],

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import ray_engine
-from pipeline.shards import Shard
+from pipeline import ray_engine, reading, shards
+from pipeline.errors import ConfigError, NewsfactsError, WorkerError
+from pipeline.shards import Config, Finished, Recipe, Shard
 from tests.calls import newsfacts
 from tests.dvc_deps import ROOT
 from tests.lethal import Lethal
@@ -40,31 +45,46 @@ def test_two_actors_one_of_which_is_lost_write_the_same_bytes_as_one_process(
     assert outcome.stderr.splitlines()[-1].startswith("8 articles annotated in ")
 
 
-@pytest.mark.slow
-def test_an_input_that_ends_every_actor_is_named_and_the_rest_is_kept(
-    light_models: Path, tmp_path: Path, lethal: Lethal
+class Begun:
+    """Stands for the actor that counts how often each shard was begun."""
+
+    def __init__(self, times: int) -> None:
+        counted = ray_engine._Attempts()
+        for _ in range(times):
+            counted.begin(0)
+        self.begin = SimpleNamespace(remote=counted.begin)
+
+
+def answer(recipe: Recipe, source: Path, *, begun: int, monkeypatch: pytest.MonkeyPatch) -> Finished | NewsfactsError:
+    """Return what an actor answers to the first shard of a file."""
+    monkeypatch.setattr("ray.get", lambda counted: counted)
+    shard = next(shards.cut(reading.units([str(source)], recipe.config.reading), recipe.config))
+    batch = {"shard": np.array([pickle.dumps(shard)], dtype=object)}
+    found: Finished | NewsfactsError = pickle.loads(ray_engine._Actor(recipe, Begun(begun))(batch)["answer"][0])
+    return found
+
+
+def test_an_input_that_ends_every_actor_is_named(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, config = pages(tmp_path / "in.jsonl", deadly=1, count=2), lethal.config("always", 1)
-    output = tmp_path / "ray" / "out.jsonl"
-    outcome = by_ray(light_models, source, output, "--workers", "2", "--config", config)
-    assert outcome.returncode == 3, outcome.stderr
-    assert f"the actor that annotates {source}:2 to {source}:2 was lost 3 times" in outcome.stderr
-    assert "run the same command again to go on" in outcome.stderr
-    assert "Traceback" not in outcome.stderr
-    assert list((output.parent / ".out.jsonl.work").glob("*.json"))
+    source = pages(tmp_path / "in.jsonl", None, count=2)
+    recipe = Recipe(light_models, Config(), ".jsonl")
+    begun = functools.partial(answer, recipe, source, monkeypatch=monkeypatch)
+    assert isinstance(begun(begun=2), Finished)
+    lost = begun(begun=3)
+    assert isinstance(lost, WorkerError)
+    assert f"the actor that annotates {source}:1 to {source}:2 was lost 3 times" in str(lost)
 
 
-@pytest.mark.slow
-def test_a_fault_that_an_actor_finds_is_told_as_without_it(light_models: Path, tmp_path: Path) -> None:
-    source = pages(tmp_path / "in.jsonl", None)
-    config = tmp_path / "config.yaml"
-    config.write_text("annotate: {min_scores: {topics: 0.5}}\n", encoding="utf-8")
-    outcome = by_ray(light_models, source, tmp_path / "ray" / "out.jsonl", "--config", config)
-    assert outcome.returncode == 2
-    assert outcome.stderr.splitlines()[-1].startswith(
-        "newsfacts: min_scores names 'topics', which abstains from nothing"
-    )
-    assert not list((tmp_path / "ray").iterdir())
+def test_a_fault_that_an_actor_finds_is_told_as_without_it(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(light_models, Config(min_scores={"topics": 0.5}), ".jsonl")
+    fault = answer(recipe, pages(tmp_path / "in.jsonl", None), begun=0, monkeypatch=monkeypatch)
+    with pytest.raises(ConfigError) as alone:
+        recipe.annotator()
+    assert isinstance(fault, ConfigError)
+    assert str(fault) == str(alone.value)
 
 
 def test_without_the_extra_its_name_is_told(
@@ -99,7 +119,7 @@ def test_each_worker_has_as_many_cores_as_all_of_them_can(machines: list[int], w
 
 @given(st.lists(st.integers(0, 50), max_size=20), st.integers(1, 100))
 def test_waves_hold_every_shard_in_order_and_no_more_bytes_than_needed(sizes: list[int], most: int) -> None:
-    shards = [Shard(number, (), size, "") for number, size in enumerate(sizes)]
-    waves = list(ray_engine._waves(shards, most))
-    assert [shard for wave in waves for shard in wave] == shards
+    given = [Shard(number, (), size, "") for number, size in enumerate(sizes)]
+    waves = list(ray_engine._waves(given, most))
+    assert [shard for wave in waves for shard in wave] == given
     assert all(sum(shard.size for shard in wave[:-1]) < most for wave in waves)

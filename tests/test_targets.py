@@ -213,3 +213,9 @@ def test_many_thousand_names_are_ranked_at_once() -> None:
     sentences = [f"with {name} and {name.partition(' ')[2]}" for name in names] + ["with Ada Xb", "from Xb"]
     assert named_entities(sentences, limit=1) == (Target("Ada Xb", ("Xb",)),)
     assert named_entities(["The " * 100_000 + "Xb"] * 2, limit=1) == ()
+
+
+@pytest.mark.usefixtures("patience")
+def test_a_sentence_that_names_a_target_many_thousand_times_is_looked_at_once() -> None:
+    sentences = ["Ada Weir came.", "with Weir and " * 30_000]
+    assert mentions(sentences, [Target("Ada Weir")]) == [Mention("Ada Weir", 0, 0, 8), Mention("Ada Weir", 1, 5, 9)]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.classifiers.contract import Example
-from pipeline.classifiers.store import Engine
 from tests.encoders import WORDS
 from tests.encoders import settings as encoder_settings
 
@@ -31,18 +30,14 @@ def sentences(count: int, seed: int, *, focused: bool = False) -> list[Example]:
     return found
 
 
-def save(
-    folder: Path, encoder: Path, *, engine: Engine = "transformer", focused: bool = False, seeds: bool = True
-) -> Path:
+def save(folder: Path, encoder: Path, *, focused: bool = False, seeds: bool = True) -> Path:
     """Train a model for claims on a tiny encoder, and write its folder; ``seeds`` leaves its parity examples there."""
     from pipeline.classifiers import training
 
     own: dict[str, Any] = {"encoder": encoder_settings(encoder), "max_tokens": MAX_TOKENS}
     tuned = {"epochs": 4, "learning_rate": 0.003, "batch_size": 16, "patience": 9, "precision": "fp32"}
-    config = training.Config.model_validate(
-        {"engine": engine, "linear": {"hash_bits": 8}, "embedding": own, "transformer": {**own, **tuned}}
-    )
+    config = training.Config.model_validate({"engine": "transformer", "transformer": {**own, **tuned}})
     dev = sentences(60, 2, focused=focused)
-    found = training.train(config, engine, sentences(180, 1, focused=focused), dev, LABELS)
+    found = training.train(config, "transformer", sentences(180, 1, focused=focused), dev, LABELS)
     training.save(found, folder, config, task="claims", data={}, seeds=dev if seeds else ())
     return folder

@@ -172,14 +172,19 @@ def _anchored(pattern: str) -> bool:
 
 
 def _automaton(rules: Sequence[tuple[int, Rule]]) -> Any:
-    combined = re2.Set.SearchSet(_options(_GROUP_MEMORY))
     try:
-        for _, rule in rules:
-            combined.Add(rule.pattern)
-        combined.Compile()
+        return _together(tuple(rule.pattern for _, rule in rules))
     except re2.error:
         names = ", ".join(rule.id for _, rule in rules)
         raise ConfigError(f"the patterns of {names} are too large together; shorten one, or divide it") from None
+
+
+@cache  # models carry the lexicon that they were trained with, which is the same for most that a process loads
+def _together(patterns: tuple[str, ...]) -> Any:
+    combined = re2.Set.SearchSet(_options(_GROUP_MEMORY))
+    for pattern in patterns:
+        combined.Add(pattern)
+    combined.Compile()
     return combined
 
 

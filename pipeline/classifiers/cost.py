@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from pipeline.classifiers import embedding, transformer
-from pipeline.classifiers.contract import FOCUS, Batch, Classifier, Example, Session
-from pipeline.classifiers.embedding import HEAD
+from pipeline.classifiers import transformer
+from pipeline.classifiers.contract import FOCUS, Batch, Example, Session
+from pipeline.classifiers.embedding import EmbeddingClassifier
 from pipeline.classifiers.ensemble import EMBEDDING, LINEAR, EnsembleClassifier
 from pipeline.classifiers.linear import LinearClassifier
 from pipeline.classifiers.runtime import REFERENCE, Runtime
@@ -22,8 +22,6 @@ from pipeline.classifiers.store import Model
 
 if TYPE_CHECKING:
     from pipeline.classifiers.networks import Network
-
-_Load = Callable[[Path, tuple[str, ...], Runtime], Classifier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +48,12 @@ def _counted(model: Model, examples: Sequence[Example]) -> tuple[int, float]:
     if engine == "linear":
         return _linear(model.classifier, examples)
     if engine == "embedding":
-        return _encoder(embedding.load, folder, labels, examples)
+        return _embedding(model.classifier, examples)
     if engine == "transformer":
-        return _encoder(transformer.load, folder, labels, examples)
+        return _transformer(folder, labels, examples)
     assert isinstance(model.classifier, EnsembleClassifier)
     one = _linear(model.classifier.members[LINEAR].classifier, examples)
-    other = _encoder(embedding.load, folder / EMBEDDING, labels, examples)
+    other = _embedding(model.classifier.members[EMBEDDING].classifier, examples)
     return one[0] + other[0], one[1] + other[1]
 
 
@@ -71,13 +69,18 @@ def _linear(classifier: object, examples: Sequence[Example]) -> tuple[int, float
     return int(parameters), 2.0 * filled * len(regressions)
 
 
-def _encoder(load: _Load, folder: Path, labels: tuple[str, ...], examples: Sequence[Example]) -> tuple[int, float]:
+def _embedding(classifier: object, examples: Sequence[Example]) -> tuple[int, float]:
+    assert isinstance(classifier, EmbeddingClassifier)
+    return classifier.parameters, classifier.operations(examples)
+
+
+def _transformer(folder: Path, labels: tuple[str, ...], examples: Sequence[Example]) -> tuple[int, float]:
     """Count the matrix products of each layer (Kaplan et al. 2020), for the tokens that the engine really reads."""
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     width, inner, layers = (settings[name] for name in ("hidden_size", "intermediate_size", "num_hidden_layers"))
-    focused = json.loads((folder / "engine.json").read_text(encoding="utf-8")).get("focused", False)
-    counter = _Counter(width if (folder / HEAD).is_file() else len(labels), focused=focused)
-    load(folder, labels, _Counting(REFERENCE, counter=counter)).logits(examples)
+    focused = json.loads((folder / transformer.SETTINGS).read_text(encoding="utf-8"))["focused"]
+    counter = _Counter(len(labels), focused=focused)
+    transformer.load(folder, labels, _Counting(REFERENCE, counter=counter)).logits(examples)
     products = [length * (4 * width**2 + 2 * width * inner) + 2 * length**2 * width for length in counter.lengths]
     parameters = 0
     for path in sorted(folder.glob("*.safetensors")):

@@ -1,4 +1,4 @@
-"""The ensemble engine: n-grams know the words, a frozen encoder what they mean; their log-probabilities are averaged.
+"""The ensemble engine: n-grams know the words, an encoder's vectors what they mean; log-probabilities are averaged.
 
 That is a logarithmic opinion pool (Genest & Zidek 1986) of the linear and the embedding engine, each calibrated first.
 """
@@ -16,7 +16,6 @@ from pydantic import Field
 from pipeline.classifiers import embedding, linear
 from pipeline.classifiers.calibration import fit_temperature, probabilities
 from pipeline.classifiers.contract import Classifier, Example, Logits, gold_indices
-from pipeline.classifiers.runtime import TORCH, Runtime
 from pipeline.config import Section
 
 SETTINGS = "engine.json"
@@ -98,15 +97,15 @@ def fit(
     )
 
 
-def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> EnsembleClassifier:
-    """Read a saved classifier, the encoder of its embedding to be run by a runtime.
+def load(folder: Path, labels: tuple[str, ...]) -> EnsembleClassifier:
+    """Read a saved classifier.
 
     Raises:
-        ModelError: a member's file holds a type outside the allow-list, or the runtime cannot run the encoder.
+        ModelError: a member's file holds a type outside the allow-list.
     """
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     classifiers: dict[str, Classifier] = {
         LINEAR: linear.load(folder / LINEAR, labels),
-        EMBEDDING: embedding.load(folder / EMBEDDING, labels, runtime),
+        EMBEDDING: embedding.load(folder / EMBEDDING, labels),
     }
     return EnsembleClassifier(labels, {name: Member(classifiers[name], **own) for name, own in settings.items()})

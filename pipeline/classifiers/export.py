@@ -1,4 +1,4 @@
-"""A network's ONNX graph, in the user's cache: exported once, verified whenever it is used."""
+"""A network's ONNX graph, in the user's cache: exported once, verified whenever it is used, removed when it is not."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import os
+import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +30,8 @@ OUTPUT = "output"
 _VERSION = 2  # to be raised whenever this module makes other graphs of the same networks
 _LIBRARIES = ("torch", "transformers", "onnx", "onnxscript")
 _QUANTIZED_BY: dict[Form, tuple[str, ...]] = {"fp32": (), "dynamic-int8": ("onnxruntime",), "weight-int8": ()}
+_UNUSED_SECONDS = 30 * 24 * 3600  # of a graph until another that is written removes it
+_SCRATCH_SECONDS = 24 * 3600  # of a folder in which a graph is made; that takes minutes
 _LOG = logging.getLogger("newsfacts")
 
 
@@ -43,6 +48,8 @@ def graph(network: Callable[[], Network], model: str, form: Form = "fp32") -> Pa
     stem = f"{model[:16]}-{_key(model, form)}"
     for known in sorted(folder.glob(f"{stem}-*.onnx")):
         if known.stem.rpartition("-")[2] == file_digest(known):
+            with suppress(OSError):  # a cache that others have filled may be read all the same
+                os.utime(known)
             return known
         _LOG.warning("%s is damaged; it is made again", known)
         known.unlink(missing_ok=True)
@@ -60,11 +67,25 @@ def graph(network: Callable[[], Network], model: str, form: Form = "fp32") -> Pa
             # The name carries the digest: two processes at once write two whole files, or the same one twice.
             place = folder / f"{stem}-{file_digest(made)}.onnx"
             made.replace(place)
+        _prune(folder)
     except OSError as error:
         raise OutputError(
             f"cannot write a graph to {folder}: {error.strerror}; free the place, or name another in {cache.VARIABLE}"
         ) from None
     return place
+
+
+def _prune(folder: Path) -> None:
+    """Remove graphs that nobody has used for long, and what exports that were killed have left."""
+    now = time.time()
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process was faster, or the place is somebody else's
+            unused = now - path.stat().st_mtime
+            if path.is_dir():
+                if unused > _SCRATCH_SECONDS:
+                    shutil.rmtree(path)
+            elif unused > _UNUSED_SECONDS:
+                path.unlink()
 
 
 def _key(model: str, form: Form) -> str:

@@ -1,4 +1,4 @@
-"""The two networks that runtimes run, in torch: an encoder's mean vectors, and a head over them."""
+"""The network that runtimes run, in torch: an encoder with a head over its mean vectors."""
 
 from __future__ import annotations
 
@@ -19,19 +19,6 @@ from pipeline.classifiers.contract import FOCUS, Batch
 
 WEIGHTS = "model.safetensors"
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-
-
-class MeanVectors(nn.Module):
-    """Encoder → unit means over tokens, shape (batch, width)."""
-
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
-        """Return the vectors of a padded batch."""
-        hidden = _hidden(self.encoder, input_ids, attention_mask, token_type_ids).float()
-        return nn.functional.normalize(mean_pool(hidden, attention_mask), dim=1)
 
 
 class LabelLogits(nn.Module):
@@ -59,7 +46,8 @@ class LabelLogits(nn.Module):
 
         ``focus_mask`` is 1 for the tokens of each focus, shape (batch, focuses, tokens); a focused network needs it.
         """
-        hidden = _hidden(self.encoder, input_ids, attention_mask, token_type_ids)
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
         pooled = mean_pool(hidden, attention_mask)
         if focus_mask is not None:
             mask = focus_mask.to(hidden.dtype)
@@ -67,12 +55,6 @@ class LabelLogits(nn.Module):
             pooled = torch.cat((pooled.unsqueeze(1).expand_as(focus), focus), dim=2)
         logits: Tensor = self.head(self.dropout(pooled)).float()
         return logits
-
-
-def _hidden(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None) -> Tensor:
-    types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-    hidden: Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
-    return hidden
 
 
 def mean_pool(hidden: Tensor, attention_mask: Tensor) -> Tensor:
@@ -85,48 +67,33 @@ def mean_pool(hidden: Tensor, attention_mask: Tensor) -> Tensor:
 class Network:
     """A module, its encoder's tokenizer, and the names of the arrays that the module takes."""
 
-    module: MeanVectors | LabelLogits
+    module: LabelLogits
     tokenizer: PreTrainedTokenizerBase
     inputs: tuple[str, ...]
 
     @classmethod
-    def of(cls, module: MeanVectors | LabelLogits, tokenizer: PreTrainedTokenizerBase) -> Self:
+    def of(cls, module: LabelLogits, tokenizer: PreTrainedTokenizerBase) -> Self:
         """Return a module with its tokenizer and what this gives it, ready to answer."""
         names = [name for name in _INPUTS if name in tokenizer.model_input_names]
-        if isinstance(module, LabelLogits) and module.focused:
+        if module.focused:
             names.append(FOCUS)
         module.eval()
         return cls(module, tokenizer, tuple(names))
 
     def save(self, folder: Path) -> None:
-        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``.
-
-        Of mean vectors the weights are the encoder's own, as pretrained ones are written.
-        """
+        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``."""
         encoder: Any = self.module.encoder
-        weights = self.module if isinstance(self.module, LabelLogits) else encoder
-        save_file(_to_half(weights.state_dict()), folder / WEIGHTS)
+        save_file(_to_half(self.module.state_dict()), folder / WEIGHTS)
         encoder.config.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
-def load_vectors(folder: Path) -> Network:
-    """Read an encoder as ``Network.save`` wrote it; its weights are widened to fp32."""
-    encoder = _unfilled(folder)
-    encoder.load_state_dict(load_file(folder / WEIGHTS))
-    return Network.of(MeanVectors(encoder), AutoTokenizer.from_pretrained(folder))
-
-
-def load_logits(folder: Path, labels: int, *, focused: bool) -> Network:
+def load(folder: Path, labels: int, *, focused: bool) -> Network:
     """Read an encoder with its head as ``Network.save`` wrote it; the weights are widened to fp32."""
-    module = LabelLogits(_unfilled(folder), labels, focused=focused)
+    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+    module = LabelLogits(encoder, labels, focused=focused)
     module.load_state_dict(load_file(folder / WEIGHTS))
     return Network.of(module, AutoTokenizer.from_pretrained(folder))
-
-
-def _unfilled(folder: Path) -> nn.Module:
-    encoder: nn.Module = AutoModel.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
-    return encoder
 
 
 def _to_half(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -77,19 +77,19 @@ def to_jsonl(examples: Sequence[Example]) -> bytes:
 def fastest(folders: Sequence[Path], threads: int | None = None) -> str:
     """Return the runtime that takes the least time over the models of these folders, among those that pass for all.
 
-    Without an encoder, without parity examples of one, or where nothing can be kept in the cache, that is torch.
+    Without a transformer, without parity examples of one, or where nothing can be kept in the cache, that is torch.
 
     Raises:
         ModelError: a model cannot be used.
     """
-    encoders = [folder for folder in folders if store.read_manifest(folder)[0].engine != "linear"]
-    lacking = [folder for folder in encoders if FILE not in store.read_manifest(folder)[0].files]
+    transformers = [folder for folder in folders if store.read_manifest(folder)[0].engine == "transformer"]
+    lacking = [folder for folder in transformers if FILE not in store.read_manifest(folder)[0].files]
     if lacking:
         _LOG.info("runtime torch: %s has no parity examples to compare others on", lacking[0])
-    if lacking or not encoders:
+    if lacking or not transformers:
         return runtime.REFERENCE
     try:
-        measured = [verdict for folder in encoders for verdict in verdicts(folder, threads)]
+        measured = [verdict for folder in transformers for verdict in verdicts(folder, threads)]
     except OutputError as error:
         _LOG.warning("runtime torch: %s", error)
         return runtime.REFERENCE

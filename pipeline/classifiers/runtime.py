@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,15 +122,20 @@ class _OnnxSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors
+        self._errors = (errors.Fail, errors.InvalidArgument, errors.NotImplemented, errors.RuntimeException)
         try:
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        except (errors.Fail, errors.InvalidGraph, errors.NotImplemented, errors.RuntimeException) as error:
+        except (*self._errors, errors.InvalidGraph) as error:
             raise ModelError(f"ONNX Runtime cannot run {graph} ({error}); choose another runtime") from error
         self.inputs = tuple(given.name for given in self._session.get_inputs())
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
         for batch in batches:
-            yield self._session.run(None, dict(batch))[0]
+            try:
+                found = self._session.run(None, dict(batch))
+            except (*self._errors, MemoryError) as error:
+                raise _failed("ONNX Runtime", error) from error
+            yield found[0]
 
 
 class _OpenVinoSession:
@@ -170,16 +176,35 @@ class _OpenVinoSession:
                     yield _finished(busy[0])
                     idle.append(busy.popleft())
                 busy.append(idle.popleft())
-                busy[-1].start_async(dict(batch))
+                _start(busy[-1], batch)
             while busy:
                 yield _finished(busy[0])
                 busy.popleft()
         finally:
             for request in busy:
-                request.wait()
+                with suppress(RuntimeError, MemoryError):  # nobody asks for its answer any more
+                    request.wait()
+
+
+def _start(request: Any, batch: Batch) -> None:
+    try:
+        request.start_async(dict(batch))
+    except (RuntimeError, MemoryError) as error:
+        raise _failed("OpenVINO", error) from error
 
 
 def _finished(request: Any) -> NDArray[np.float32]:
-    request.wait()
+    try:
+        request.wait()
+    except (RuntimeError, MemoryError) as error:
+        raise _failed("OpenVINO", error) from error
     output: NDArray[np.float32] = request.get_output_tensor().data.copy()
     return output
+
+
+def _failed(runtime: str, error: Exception) -> ModelError:
+    cause = " ".join(str(error).split()) or type(error).__name__
+    return ModelError(
+        f"{runtime} failed while it ran a model ({cause}); free some memory, start fewer workers, "
+        "or choose another runtime"
+    )

@@ -106,7 +106,7 @@ def save(
 
 
 def load(folder: Path, task: str | None = None, *, runtime: str = REFERENCE, threads: int | None = None) -> Model:
-    """Read and verify a model folder, of any task or of the given one; a runtime runs its encoder, if it has one.
+    """Read and verify a model folder, of any task or of the given one; a runtime runs its transformer, if it is one.
 
     Raises:
         ModelError: the folder or its manifest is missing, a file is missing, altered or unexpected, the model is
@@ -115,7 +115,6 @@ def load(folder: Path, task: str | None = None, *, runtime: str = REFERENCE, thr
     manifest, digest = verify(folder)
     if task is not None and manifest.task != task:
         raise ModelError(f"{folder} holds a model for {manifest.task}, not for {task}; name the folder of that task")
-    ran_by = Runtime(runtime, digest, threads)
     if manifest.engine == "linear":
         from pipeline.classifiers import linear
 
@@ -123,15 +122,15 @@ def load(folder: Path, task: str | None = None, *, runtime: str = REFERENCE, thr
     elif manifest.engine == "embedding":
         from pipeline.classifiers import embedding
 
-        classifier = embedding.load(folder, manifest.labels, ran_by)
+        classifier = embedding.load(folder, manifest.labels)
     elif manifest.engine == "ensemble":
         from pipeline.classifiers import ensemble
 
-        classifier = ensemble.load(folder, manifest.labels, ran_by)
+        classifier = ensemble.load(folder, manifest.labels)
     else:
         from pipeline.classifiers import transformer
 
-        classifier = transformer.load(folder, manifest.labels, ran_by)
+        classifier = transformer.load(folder, manifest.labels, Runtime(runtime, digest, threads))
     return Model(classifier, manifest, folder, digest, manifest.min_score)
 
 

@@ -12,6 +12,7 @@ from tokenizers import Encoding, Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+FILE = "tokenizer.json"
 _LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
 _MANY = 2**16  # words
 
@@ -59,7 +60,11 @@ class TextTokenizer:
     @classmethod
     def load(cls, folder: Path) -> TextTokenizer:
         """Read the tokenizer of an encoder's folder."""
-        return cls(Tokenizer.from_file(str(folder / "tokenizer.json")))
+        return cls(Tokenizer.from_file(str(folder / FILE)))
+
+    def save(self, folder: Path) -> None:
+        """Write what ``load`` reads."""
+        self._tokenizer.save(str(folder / FILE))
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens."""

@@ -171,10 +171,10 @@ def save(
 ) -> None:
     """Write a trained engine as a model folder, with its answers on dev.
 
-    ``seeds`` are the dev examples of the seed corpus: an engine with an encoder keeps them, to compare runtimes on.
+    ``seeds`` are the dev examples of the seed corpus: a transformer keeps them, to compare runtimes on.
     """
     own = dict(assets or {}) | {dev_cases.FILE: dev_cases.to_jsonl(trained.dev)}
-    if seeds and trained.engine != "linear":
+    if seeds and trained.engine == "transformer":
         own[parity.FILE] = parity.to_jsonl(seeds)
     store.save(
         folder,

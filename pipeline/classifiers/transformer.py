@@ -115,7 +115,7 @@ def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> Tra
     def network() -> Network:
         from pipeline.classifiers import networks
 
-        return networks.load_logits(folder, len(labels), focused=settings["focused"])
+        return networks.load(folder, len(labels), focused=settings["focused"])
 
     tokenizer = TextTokenizer.load(folder)
     return TransformerClassifier(labels, runtime.session(network), tokenizer, settings["max_tokens"], network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -62,17 +63,20 @@ def test_no_rule_matches_what_a_rule_keeps(text: str) -> None:
 EXAMPLES = sorted({text for rule in LEXICON.rules for text in (*rule.match, *rule.keep)})
 
 
+COMPILED = functools.cache(re2.compile)  # of more patterns than the library keeps
+
+
 def one_by_one(lexicon: Lexicon, line: str) -> list[str]:
     """Return the rules that apply to a line, each tried by itself."""
     found = []
     for language in lexicon.languages:
         scripts = "|".join(rf"\p{{{script}}}" for script in language.scripts)
-        if scripts and not re2.search(scripts, line):
+        if scripts and not COMPILED(scripts).search(line):
             continue
         for rule in language.rules:
             near = not rule.contains or any(one.casefold() in line.casefold() for one in rule.contains)
             short = rule.scope == "span" or len(line) <= rule.max_chars
-            if near and short and any(one.end() > one.start() for one in re2.finditer(rule.pattern, line)):
+            if near and short and any(one.end() > one.start() for one in COMPILED(rule.pattern).finditer(line)):
                 found.append(rule.id)
     return found
 

@@ -11,7 +11,6 @@ import pytest
 from pipeline.classifiers import embedding
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.embedding import Config, EmbeddingClassifier
-from pipeline.errors import ModelError
 from tests.encoders import MAKERS
 from tests.encoders import settings as encoder_settings
 
@@ -20,8 +19,8 @@ TEXTS = {"sport": "the team won the match by a late goal", "weather": "the storm
 TRAIN = [Example(f"{text} {word}", label=label) for label, text in TEXTS.items() for word in ("early", "late", "dull")]
 
 
-def config(folder: Path, max_tokens: int = 24) -> Config:
-    return Config.model_validate({"encoder": encoder_settings(folder), "max_tokens": max_tokens})
+def config(folder: Path) -> Config:
+    return Config.model_validate({"encoder": encoder_settings(folder)})
 
 
 @pytest.fixture(scope="module", params=sorted(MAKERS))
@@ -60,7 +59,8 @@ def test_a_saved_classifier_answers_the_same_from_another_folder(fitted: Embeddi
 def test_the_end_of_a_long_text_counts(fitted: EmbeddingClassifier) -> None:
     filler = "the council met on monday " * 40
     one, other = fitted.logits([Example(f"{filler} goal goal goal"), Example(f"{filler} storm storm storm")])
-    assert np.abs(one[:2] - other[:2]).max() > 1e-5
+    assert np.abs(one[:2] - other[:2]).max() > 1e-3
+    assert fitted.unread([Example(filler)]) == 0
 
 
 def test_the_batch_changes_no_logit(fitted: EmbeddingClassifier) -> None:
@@ -71,18 +71,10 @@ def test_the_batch_changes_no_logit(fitted: EmbeddingClassifier) -> None:
     assert fitted.logits([]).shape == (0, 3)
 
 
-def test_what_stands_behind_the_sentences_that_are_read_changes_nothing_and_is_told(
-    fitted: EmbeddingClassifier,
-) -> None:
-    read = "\n".join(f"The team won match {number}." for number in range(8))
-    long = Example(f"{read}\nThe storm closed the harbour. The storm closed the harbour.")
-    np.testing.assert_allclose(fitted.logits([long]), fitted.logits([Example(read)]), atol=1e-5)
-    assert fitted.unread([Example(read)]) == 0
-    assert 0.1 < fitted.unread([long]) < 0.3
+def test_a_word_that_every_text_has_tells_nothing(fitted: EmbeddingClassifier) -> None:
+    plain, padded = fitted.logits([Example("the late goal"), Example("the late the goal the")])
+    np.testing.assert_allclose(plain, padded, atol=1e-4)
 
 
-def test_a_folder_of_another_version_is_named(fitted: EmbeddingClassifier, tmp_path: Path) -> None:
-    fitted.save(tmp_path)
-    (tmp_path / embedding.SETTINGS).write_text('{"max_tokens": 24}')
-    with pytest.raises(ModelError, match="another version"):
-        embedding.load(tmp_path, LABELS)
+def test_a_text_without_any_word_has_an_answer(fitted: EmbeddingClassifier) -> None:
+    assert np.isfinite(fitted.logits([Example(""), Example("   ")])).all()

@@ -1,4 +1,4 @@
-"""The ensemble of n-grams and a frozen encoder: what each alone would get wrong, and the folder that carries both."""
+"""The ensemble of n-grams and an encoder's vectors: what each alone gets wrong, and the folder that carries both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRAIN = [Example(f"{text} {word}", label=label) for label, text in TEXTS.items()
 def fit(folder: Path, weight: float) -> EnsembleClassifier:
     members = (
         linear.Config(hash_bits=8),
-        embedding.Config.model_validate({"encoder": encoder_settings(folder), "max_tokens": 24}),
+        embedding.Config.model_validate({"encoder": encoder_settings(folder)}),
     )
     return ensemble.fit(TRAIN, TRAIN, LABELS, Config(embedding_weight=weight), members, seed=3)
 

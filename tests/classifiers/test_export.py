@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,13 +27,26 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "graphs"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def network(tiny_encoders: dict[str, Path]) -> Network:
     from transformers import AutoModel, AutoTokenizer
 
     folder = tiny_encoders["bert"]
-    module = networks.MeanVectors(AutoModel.from_pretrained(folder))
+    module = networks.LabelLogits(AutoModel.from_pretrained(folder), 3, focused=False)
     return Network.of(module, AutoTokenizer.from_pretrained(folder))
+
+
+@pytest.fixture(scope="module")
+def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("exported") / "graph.onnx"
+    export._export(network, place)
+    return place
+
+
+@pytest.fixture
+def at_once(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each export of the network give the graph that the first gave: it takes seconds."""
+    monkeypatch.setattr(export, "_export", lambda network, place: shutil.copy(exported, place))
 
 
 def never() -> Network:
@@ -48,7 +64,7 @@ def test_a_graph_is_exported_once_and_nothing_else_is_left(cached: Path, network
 
 
 def test_each_model_and_each_version_of_a_library_has_its_own(
-    cached: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+    cached: Path, network: Network, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = export.graph(lambda: network, MODEL)
     other = export.graph(lambda: network, MODEL[::-1])
@@ -57,9 +73,9 @@ def test_each_model_and_each_version_of_a_library_has_its_own(
     assert len({first.name, other.name, later.name}) == 3
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * 100])
+@pytest.mark.parametrize("damage", [b"", b"\0" * 100], ids=["cut", "zeros"])
 def test_a_damaged_graph_is_made_again(
-    cached: Path, network: Network, damage: bytes, caplog: pytest.LogCaptureFixture
+    cached: Path, network: Network, at_once: None, damage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = export.graph(lambda: network, MODEL)
     content = first.read_bytes()
@@ -70,8 +86,25 @@ def test_a_damaged_graph_is_made_again(
     assert len(again.read_bytes()) == len(content)
 
 
+def test_what_nobody_has_used_for_long_is_removed_when_a_graph_is_written(
+    cached: Path, network: Network, at_once: None
+) -> None:
+    used, unused = (export.graph(lambda: network, model) for model in (MODEL, MODEL[::-1]))
+    young, left = cached / "tmp-young", cached / "tmp-left"
+    for folder in (young, left):
+        folder.mkdir()
+        (folder / "graph.onnx").touch()
+    days = 24 * 3600
+    for path, age in ((used, 40), (unused, 40), (left, 2)):
+        os.utime(path, (time.time() - age * days,) * 2)
+    assert export.graph(never, MODEL) == used
+    assert unused.exists()
+    other = export.graph(lambda: network, MODEL.upper())
+    assert set(cached.iterdir()) == {used, other, young}
+
+
 @pytest.mark.parametrize("name", ["onnx", "onnx-int8", "openvino", "openvino-int8"])
-def test_a_session_from_a_damaged_cache_answers(cached: Path, network: Network, name: str) -> None:
+def test_a_session_from_a_damaged_cache_answers(cached: Path, network: Network, at_once: None, name: str) -> None:
     pytest.importorskip("onnxruntime" if name.startswith("onnx") else name)
     batch = {given: torch.ones(2, 5, dtype=torch.int64).numpy() for given in network.inputs}
     before = next(Runtime(name, MODEL, 1).session(lambda: network).run([batch]))

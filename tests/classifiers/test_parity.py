@@ -179,7 +179,7 @@ def test_a_damaged_verdict_is_measured_again(
 def test_the_least_time_over_all_models_counts_and_all_must_agree(
     folder: Path, opened: Opened, seconds: dict[str, float], tiny_encoders: dict[str, Path], tmp_path: Path
 ) -> None:
-    other = tiny_models.save(tmp_path / "topic", tiny_encoders["distilbert"], engine="embedding")
+    other = tiny_models.save(tmp_path / "topic", tiny_encoders["distilbert"])
     real = parity._measured
     times = {(folder, "torch"): 2, (other, "torch"): 2, (folder, "onnx"): 1, (other, "onnx"): 4, (other, "openvino"): 1}
 

@@ -18,25 +18,23 @@ from pipeline.classifiers import processor, runtime, store
 from pipeline.classifiers.contract import Batch, Example, Session
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.windows import BATCH, batches, pad, windows
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from tests import tiny_models
 from tests.encoders import MAKERS, WORDS
 
 INSTALLED = runtime.available()
 EXACT = [name for name in INSTALLED if "-" not in name]
-KINDS = [*((name, "transformer", True) for name in sorted(MAKERS)), ("bert", "embedding", False)]
+KINDS = [*((name, True) for name in sorted(MAKERS)), ("bert", False)]
 texts = st.lists(st.lists(st.sampled_from(WORDS.split()), max_size=40).map(" ".join), min_size=1, max_size=BATCH + 8)
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]}-{'focused' if kind[1] else 'plain'}")
 def folder(
     request: pytest.FixtureRequest, tiny_encoders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The folder of a model of each network, and of each architecture."""
-    encoder, engine, focused = request.param
-    return tiny_models.save(
-        tmp_path_factory.mktemp("model") / "claims", tiny_encoders[encoder], engine=engine, focused=focused
-    )
+    encoder, focused = request.param
+    return tiny_models.save(tmp_path_factory.mktemp("model") / "claims", tiny_encoders[encoder], focused=focused)
 
 
 @pytest.mark.parametrize("name", INSTALLED)
@@ -74,7 +72,7 @@ def _loaded(folder: Path, name: str, known: dict[tuple[Path, str], store.Model] 
 
 def _session(model: store.Model) -> Session:
     classifier: Any = model.classifier
-    session: Session = classifier._vectors.session if model.manifest.engine == "embedding" else classifier._session
+    session: Session = classifier._session
     return session
 
 
@@ -117,6 +115,16 @@ def test_whoever_stops_half_way_may_ask_again(folder: Path, name: str) -> None:
         list(session.run(broken()))
     for answer, other in zip(session.run(padded), expected, strict=True):
         np.testing.assert_array_equal(answer, other)
+
+
+@pytest.mark.parametrize("name", [name for name in EXACT if name != "torch"])
+def test_an_error_of_a_runtime_at_its_work_is_told_with_what_to_do(folder: Path, name: str) -> None:
+    session = _session(store.load(folder, runtime=name, threads=1))
+    batch = pad(batches(windows([Example("the council met")], TextTokenizer.load(folder), 24))[0], session.inputs)
+    wrong = {**batch, "attention_mask": batch["attention_mask"][:, :-1]}  # a shape that no layer can add up
+    with pytest.raises(ModelError, match=r"(ONNX Runtime|OpenVINO) failed while it ran .*; free .* another runtime"):
+        list(session.run([batch, wrong, batch]))
+    assert len(list(session.run([batch]))) == 1
 
 
 @pytest.mark.parametrize("name", [name for name in EXACT if name != "torch"])
