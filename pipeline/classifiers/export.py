@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline import cache
 from pipeline.classifiers.contract import FOCUS
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Form = Literal["fp32", "dynamic-int8", "weight-int8"]
 """Of a graph: as exported; with linear layers in 8 bits for ONNX Runtime; with their weights in 8 bits for OpenVINO."""
 OUTPUT = "output"
-_VERSION = 2  # to be raised whenever this module makes other graphs of the same networks
+_VERSION = 3  # to be raised whenever this module makes other graphs of the same networks
 _LIBRARIES = ("torch", "transformers", "onnx", "onnxscript")
 _QUANTIZED_BY: dict[Form, tuple[str, ...]] = {"fp32": (), "dynamic-int8": ("onnxruntime",), "weight-int8": ()}
 _UNUSED_SECONDS = 30 * 24 * 3600  # of a graph until another that is written removes it
@@ -60,8 +60,7 @@ def graph(network: Callable[[], Network], model: str, form: Form = "fp32") -> Pa
             if form == "dynamic-int8":
                 _quantize(graph(network, model), made)
             elif form == "weight-int8":
-                encoder: Any = network().module.encoder
-                _quantize_weights(graph(network, model), made, encoder.config.num_hidden_layers)
+                _quantize_weights(graph(network, model), made)
             else:
                 _export(network(), made)
             # The name carries the digest: two processes at once write two whole files, or the same one twice.
@@ -129,11 +128,12 @@ def _quantize(source: Path, place: Path) -> None:
     )
 
 
-def _quantize_weights(source: Path, place: Path, layers: int) -> None:
-    """Write a graph whose linear layers have 8-bit weights, one scale a column, but for those of the first layer.
+def _quantize_weights(source: Path, place: Path) -> None:
+    """Write a graph whose linear layers have 8-bit weights, one scale a column.
 
-    OpenVINO then quantizes what goes into them as it comes. The first layer's inputs, straight from the embeddings,
-    have the most outliers: in 8 bits it would cost more labels than all others together.
+    OpenVINO then quantizes what goes into them as it comes. Left alone are those that read the embeddings, which have
+    the most outliers: in 8 bits these few would cost more labels than all others together; and the head, which is
+    small.
     """
     import numpy as np
     import onnx
@@ -147,8 +147,9 @@ def _quantize_weights(source: Path, place: Path, layers: int) -> None:
         if node.op_type == "MatMul" and node.input[1] in weights and len(weights[node.input[1]].dims) == 2
     ]
     widened = []
-    each = len(linear) // layers  # what is left over is the head
-    for node in linear[each : each * layers]:
+    for node in linear[:-1]:
+        if node.input[0] == linear[0].input[0]:
+            continue
         name = node.input[1]
         values = numpy_helper.to_array(weights[name])
         scale = (np.abs(values).max(axis=0) / 127).clip(min=1e-12).astype(np.float32)
