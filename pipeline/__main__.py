@@ -300,6 +300,10 @@ def report(
     from pipeline.report import files
 
     if runs:
+        if page is not None or cards is not None or example is not None:
+            raise ConfigError(
+                "--page, --cards and --example go without RUN; --output names a comparison's .html or .md"
+            )
         quality_commands.compare(runs, output)
         return
     output = output or evaluated / "report.md"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +13,7 @@ from pipeline import answers, evaluation, floors
 from pipeline.answers import Answer
 from pipeline.errors import ConfigError, DataError, OutputError
 from pipeline.evaluation import Evaluation, Origin
-from pipeline.floors import Floor
+from pipeline.floors import Floor, Floors
 from pipeline.records import read_jsonl, write_jsonl
 
 EVALUATION = "evaluation.json"
@@ -23,11 +23,16 @@ FILE = "accepted.json"
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What was accepted: where it comes from, its figures by dotted name, and why, where something spoke against it."""
+    """What was accepted: where it comes from, its figures by dotted name, and why, where something spoke against it.
+
+    ``floors`` are the lowest scores allowed since then, by configuration and figure: one that is lower now, without a
+    reason, was lowered by hand.
+    """
 
     origin: Origin
     figures: Mapping[str, float]
     reason: str | None = None
+    floors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,22 @@ class Evaluated:
     answers: tuple[Answer, ...]
 
 
+def read_evaluation(folder: Path) -> Evaluation:
+    """Return the scores alone that the evaluate stage left in a folder.
+
+    Raises:
+        ConfigError: it left nothing there.
+        DataError: the file does not hold one evaluation.
+    """
+    path = folder / EVALUATION
+    if not path.is_file():
+        raise ConfigError(f"no {path}; run 'make repro' first, or name a folder of the evaluate stage")
+    found = list(read_jsonl(path, Evaluation))
+    if len(found) != 1:
+        raise DataError(f"{path} holds {len(found)} evaluations, not one; run 'make repro', which writes it anew")
+    return found[0]
+
+
 def read_evaluated(folder: Path) -> Evaluated:
     """Return what the evaluate stage left in a folder, or in a copy of it.
 
@@ -45,9 +66,7 @@ def read_evaluated(folder: Path) -> Evaluated:
         ConfigError: it left nothing there.
         DataError: a file does not fit.
     """
-    if not (folder / EVALUATION).is_file():
-        raise ConfigError(f"no {folder / EVALUATION}; run 'make repro' first, or name a folder of the evaluate stage")
-    [whole] = read_jsonl(folder / EVALUATION, Evaluation)
+    whole = read_evaluation(folder)
     answered = folder / answers.FILE
     return Evaluated(whole, tuple(read_jsonl(answered, Answer)) if answered.is_file() else ())
 
@@ -99,8 +118,8 @@ def objections(whole: Evaluation, accepted: Accepted | None, limits: Mapping[str
     return told
 
 
-def write(folder: Path, evaluated: Evaluated, reason: str | None) -> None:
-    """Put an evaluation in the place of what was accepted.
+def write(folder: Path, evaluated: Evaluated, reason: str | None, limits: Floors) -> None:
+    """Put an evaluation in the place of what was accepted; ``limits`` are the floors from now on.
 
     Raises:
         ConfigError: it does not say where its models come from, or lacks the answers.
@@ -110,10 +129,11 @@ def write(folder: Path, evaluated: Evaluated, reason: str | None) -> None:
     if whole.origin is None or not evaluated.answers:
         raise ConfigError("the evaluation is of an earlier version, without answers; run 'make repro', then accept")
     figures = {name: round(value, 4) for name, value in floors.figures(evaluation.headline(whole)).items()}
+    lowest = {name: {figure: one.floor for figure, one in own.items()} for name, own in limits.items()}
     try:
         write_jsonl(folder / answers.FILE, evaluated.answers)
         # One figure a line: a reader sees in the diff what has changed.
-        content = json.dumps(asdict(Accepted(whole.origin, figures, reason)), indent=2, ensure_ascii=False)
+        content = json.dumps(asdict(Accepted(whole.origin, figures, reason, lowest)), indent=2, ensure_ascii=False)
         (folder / FILE).write_text(content + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror}; free the place or name another") from None

@@ -133,6 +133,7 @@ class Evaluation:
     """Everything that the evaluate stage measures.
 
     ``changes`` compare with the ``accepted`` models, if there are any; ``floors`` are those of the configuration.
+    ``added`` counts by task the training examples of added data sets.
     """
 
     cases: Mapping[str, int]
@@ -142,6 +143,7 @@ class Evaluation:
     accepted: Origin | None = None
     changes: tuple[Change, ...] = ()
     floors: tuple[FloorCheck, ...] = ()
+    added: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

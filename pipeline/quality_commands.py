@@ -46,12 +46,13 @@ def accept(
     if against and reason is None:
         typer.echo(f"not accepted: {'; '.join(against)}; train a better model, or say why with --reason", err=True)
         raise typer.Exit(NOT_GOOD_ENOUGH)
-    acceptance.write(accepted, found, reason)
     risen = pinned.raised(own, evaluation.headline(whole))
+    limits = {**limits, name: risen} if own else limits
+    acceptance.write(accepted, found, reason, limits)
     for figure in (figure for figure in own if risen[figure] != own[figure]):
         typer.echo(f"floor of {figure} raised from {own[figure].floor} to {risen[figure].floor}", err=True)
     if risen != own:
-        pinned.write(floors, {**limits, name: risen})
+        pinned.write(floors, limits)
     typer.echo(
         f"accepted the models of configuration {name} in {accepted}; run 'make repro', which compares with them, "
         f"and commit {accepted}, {floors} and what it writes",

@@ -61,9 +61,17 @@ def test_no_floor_lies_unseen_below_what_is_accepted() -> None:
     kept = acceptance.read(ROOT / "seeds" / "accepted")
     assert kept is not None
     accepted, _ = kept
-    for name, one in floors.read(FILE)[accepted.origin.configuration].items():
+    pinned = floors.read(FILE)
+    for name, one in pinned[accepted.origin.configuration].items():
         unseen = accepted.figures[name] > one.value + one.epsilon + 1e-4 and one.lowered_from is None
         assert not unseen, f"{name}: run 'newsfacts floors --lower {name}={one.value} --reason …' instead"
+    # A greater epsilon lowers a floor as well, and so does taking the floor out.
+    assert accepted.floors.keys() >= {"pipeline", "smoke"}
+    for configuration, lowest in accepted.floors.items():
+        own = pinned.get(configuration, {})
+        assert not lowest.keys() - own.keys(), "a floor was taken out of the file"
+        fallen = {name for name, least in lowest.items() if own[name].floor < least and own[name].lowered_from is None}
+        assert not fallen, "run 'newsfacts floors --lower … --reason …' instead"
 
 
 @pytest.mark.parametrize(

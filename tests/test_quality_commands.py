@@ -135,7 +135,11 @@ def test_accepting_raises_a_floor_that_the_run_exceeds_by_more_than_noise(projec
     outcome = project.accept()
     assert outcome.code == 0
     assert "floor of stance.macro_f1 raised" in outcome.err
-    assert floors.read(project.floors)["smoke"]["stance.macro_f1"].value == pytest.approx(value, abs=0.08)
+    risen = floors.read(project.floors)
+    assert risen["smoke"]["stance.macro_f1"].value == pytest.approx(value, abs=0.08)
+    kept = acceptance.read(project.accepted)
+    assert kept is not None
+    assert kept[0].floors == {name: {key: one.floor for key, one in own.items()} for name, own in risen.items()}
 
 
 def test_floors_that_hold_are_listed_and_one_that_does_not_fails(project: Project) -> None:
@@ -206,3 +210,17 @@ def test_a_comparison_names_what_is_wrong_with_its_call(project: Project, monkey
     assert absent.code == 2
     assert "absent" in absent.err
     assert newsfacts("report", project.evaluated, "--output", project.root / "page.pdf").code == 2
+    beside = newsfacts("report", project.evaluated, "--page", project.root / "page.html")
+    assert beside.code == 2
+    assert "--output names a comparison's .html or .md" in beside.err
+
+
+def test_a_damaged_evaluation_is_named(project: Project) -> None:
+    path = project.evaluated / "evaluation.json"
+    whole = path.read_bytes()
+    for content, message in ((b"", "holds 0 evaluations"), (whole * 2, "holds 2 evaluations"), (whole[:99], "JSON")):
+        path.write_bytes(content)
+        for outcome in (project.accept(), project.check(), newsfacts("report", project.evaluated)):
+            assert outcome.code == 2
+            assert str(path) in outcome.err
+            assert message in outcome.err

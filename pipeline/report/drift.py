@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.drift import MEAN_DIFFERENCE
+from pipeline.evaluation import SMALL
 from pipeline.profiles import Finding, strongest
 from pipeline.report.cells import cell, table
 
@@ -35,4 +36,9 @@ def markdown(findings: Sequence[Finding]) -> str:
     worst = strongest(findings)
     named = ", ".join(one.what for one in findings if one.verdict == worst) if worst != "none" else ""
     told = f"Drift: {worst}" + (f" ({named})" if named else "") + "."
+    articles = max((one.shift.new for one in findings), default=0)
+    if articles < SMALL:
+        told += (
+            f" So few new articles ({articles}) show only what is beyond the column “By chance”; take {SMALL} or more."
+        )
     return "\n\n".join([told, table(header, "lllllrrl", rows), NOTE]) + "\n"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pipeline
-from pipeline import agreement
+from pipeline import acceptance, agreement
 from pipeline.article import Annotation
 from pipeline.classifiers import store
 from pipeline.corpus import ASSIGNMENT, GOLD, read_gold, read_split
-from pipeline.errors import ConfigError, OutputError
+from pipeline.errors import ConfigError, DataError, OutputError
 from pipeline.evaluation import Evaluation, ScoredCase
 from pipeline.learning_curve import Curve
 from pipeline.records import file_digest, read_jsonl, tree_digest
@@ -43,14 +43,22 @@ def write_report(evaluated: Path, annotated: Path, output: Path, *, example_id: 
 
     Raises:
         ConfigError: a folder lacks what its stage should have left, or no annotation has the ``example_id``.
+        OutputError: the report cannot be written.
     """
-    evaluation = _evaluation(evaluated)
+    evaluation = acceptance.read_evaluation(evaluated)
     found, example = _annotations(annotated, example_id, preferred)
     written = evaluation_report(
         evaluation, annotations=found, example_id=example, configuration=found[0].provenance.config
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(written, encoding="utf-8")
+    _write(output, written)
+
+
+def _write(output: Path, written: str) -> None:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror}; choose another place") from None
 
 
 def write_page(
@@ -65,7 +73,7 @@ def write_page(
         ModelError: a model folder is missing, or its manifest was altered.
         OutputError: the page cannot be written.
     """
-    evaluation = _evaluation(evaluated)
+    evaluation = acceptance.read_evaluation(evaluated)
     found, example = _annotations(annotated, example_id, preferred)
     for path in (evaluated / PREDICTIONS, sources.collected / GOLD, sources.split / ASSIGNMENT):
         if not path.is_file():
@@ -80,28 +88,38 @@ def write_page(
             gold=gold,
             splits=read_split(sources.split),
             agreements=agreement.agreements(decisions, gold) if decisions else [],
-            curve=next(read_jsonl(sources.curve, Curve)) if sources.curve.is_file() else None,
-            digests=_digests(sources),
-            configuration=sources.configuration.as_posix(),
+            curve=_curve(sources.curve),
+            digests=_digests(evaluation, sources),
+            configuration=evaluation.origin.configuration if evaluation.origin else sources.configuration.stem,
             example=example,
         )
     )
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(written, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror}; choose another place") from None
+    _write(output, written)
 
 
-def _digests(sources: Sources) -> Mapping[str, str]:
-    """Return the sha256 of configuration, seeds, split and code, and of each model's manifest, by name."""
-    models = {f"model {task}": store.read_manifest(sources.models / task)[1] for task in TASKS}
+def _curve(path: Path) -> Curve | None:
+    if not path.is_file():
+        return None
+    found = next(read_jsonl(path, Curve), None)
+    if found is None:
+        raise DataError(f"{path} is empty; restore it from git, or run 'newsfacts seeds curve'")
+    return found
+
+
+def _digests(evaluation: Evaluation, sources: Sources) -> Mapping[str, str]:
+    """Return the sha256 of configuration, seeds, split and code, and of each model's manifest, by name.
+
+    Configuration and models are those that were evaluated, whatever lies in their places now; only an evaluation of an
+    earlier version does not name them.
+    """
+    origin = evaluation.origin
+    models = origin.models if origin else {task: store.read_manifest(sources.models / task)[1] for task in TASKS}
     return {
-        "configuration": file_digest(sources.configuration),
+        "configuration": origin.digest if origin else file_digest(sources.configuration),
         "seeds": file_digest(sources.collected / GOLD),
         "split": file_digest(sources.split / ASSIGNMENT),
         "code": code_digest(Path(pipeline.__file__).parent),
-        **models,
+        **{f"model {task}": digest for task, digest in models.items()},
     }
 
 
@@ -136,7 +154,7 @@ def write_cards(evaluated: Path, models: Path, output: Path) -> None:
         ModelError: a model folder is missing, or its manifest was altered.
         OutputError: the cards cannot be written.
     """
-    evaluation = _evaluation(evaluated)
+    evaluation = acceptance.read_evaluation(evaluated)
     cards = {task: model_card(*store.read_manifest(models / task), evaluation) for task in TASKS}
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -144,10 +162,3 @@ def write_cards(evaluated: Path, models: Path, output: Path) -> None:
             (output / f"{task}.md").write_text(card, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write model cards to {output}: {error.strerror}; choose another place") from None
-
-
-def _evaluation(evaluated: Path) -> Evaluation:
-    path = evaluated / "evaluation.json"
-    if not path.is_file():
-        raise ConfigError(f"no {path}; run 'make repro' first")
-    return next(read_jsonl(path, Evaluation))

@@ -64,11 +64,12 @@ def run(
     plots.mkdir(parents=True, exist_ok=True)
 
     loaded = {task: store.load(models / task) for task in ("boilerplate", "topic", "stance", "claims")}
+    more = {task: added.examples(datasets, task, "train") for task in added.TASKS}
     trained_on = {
         "boilerplate": [],  # of which a majority baseline says nothing
-        "topic": [article.topic for article in train] + _labels(added.examples(datasets, "topic", "train")),
-        "stance": _labels(cases.of_stance(train).examples + added.examples(datasets, "stance", "train")),
-        "claims": _labels(cases.of_claims(train).examples + added.examples(datasets, "claims", "train")),
+        "topic": [article.topic for article in train] + _labels(more["topic"]),
+        "stance": _labels(cases.of_stance(train).examples + more["stance"]),
+        "claims": _labels(cases.of_claims(train).examples + more["claims"]),
     }
     direct = (
         cases.of_lines(clean_test, gold),
@@ -130,6 +131,7 @@ def run(
         ),
         accepted=before[0].origin if before else None,
         changes=answers.changes(before[1], answered, seed=config.seed) if before else (),
+        added={task: len(examples) for task, examples in more.items() if examples},
     )
     whole = replace(whole, floors=quality_floors.checks(limits.get(configuration.stem, {}), whole))
     write_jsonl(output / PREDICTIONS, scored)

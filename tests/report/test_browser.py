@@ -61,6 +61,11 @@ def rows(found: Page) -> list[list[str]]:
     return [row.locator("td").all_inner_texts() for row in found.locator("#rows tbody tr:visible").all()]
 
 
+def confidences(found: Page) -> list[float]:
+    """Return the confidences that are shown; stripping has none, which counts as nothing."""
+    return [0.0 if row[4] == "–" else float(row[4]) for row in rows(found)]
+
+
 def test_what_an_article_says_is_text_and_runs_nothing(opened: Open) -> None:
     found = opened()
     assert found.title() == "Evaluation – newsfacts"
@@ -94,14 +99,15 @@ def test_the_first_screen_answers_without_scrolling(opened: Open) -> None:
 def test_filters_leave_the_rows_that_fit(opened: Open) -> None:
     found = opened()
     everything = rows(found)
-    assert len(everything) == 5 * 4  # a sentence, a mention, a line and a stance in each of five articles
+    # A sentence, a mention, the role of a line, its removal, and a stance in each of five articles.
+    assert len(everything) == 5 * 5
     found.locator("[name=task]").select_option("claims")
     assert {row[0] for row in rows(found)} == {"Claim label of a sentence"}
-    assert found.locator("#shown").inner_text() == "5 of 20 shown"
+    assert found.locator("#shown").inner_text() == "5 of 25 shown"
     found.locator("[name=gold]").select_option("promo")
     assert rows(found) == []
     found.get_by_role("button", name="Show all").click()
-    found.wait_for_function("document.querySelector('#shown').textContent === '20 of 20 shown'")
+    found.wait_for_function("document.querySelector('#shown').textContent === '25 of 25 shown'")
     found.locator("[name=score]").fill("0.6")
     assert all(float(row[4]) >= 0.6 for row in rows(found))
     assert 0 < len(rows(found)) < len(everything)
@@ -112,20 +118,20 @@ def test_filters_leave_the_rows_that_fit(opened: Open) -> None:
 def test_columns_sort_by_the_keyboard_too(opened: Open) -> None:
     found = opened()
     heading = found.locator("#rows th", has_text="Confidence")
-    scores = [float(row[4]) for row in rows(found)]
+    scores = confidences(found)
     assert scores == sorted(scores, reverse=True)
     heading.locator("button").focus()
     found.keyboard.press("Enter")
     assert heading.get_attribute("aria-sort") == "ascending"
-    scores = [float(row[4]) for row in rows(found)]
+    scores = confidences(found)
     assert scores == sorted(scores)
     found.keyboard.press("Space")
     assert heading.get_attribute("aria-sort") == "descending"
     found.locator("#rows th", has_text="Task").locator("button").press("Enter")
     assert heading.get_attribute("aria-sort") is None
     tasks = [row[0] for row in rows(found)]
-    assert len(set(tasks)) == 4
-    assert len([1 for one, other in itertools.pairwise(tasks) if one != other]) == 3
+    assert len(set(tasks)) == 5
+    assert len([1 for one, other in itertools.pairwise(tasks) if one != other]) == 4
 
 
 def test_a_row_opens_its_article_at_the_mistake(opened: Open) -> None:
@@ -136,21 +142,31 @@ def test_a_row_opens_its_article_at_the_mistake(opened: Open) -> None:
     assert (sentence.text_content() or "").startswith(material.SENTENCES[1][0])
     assert "gold: factual" in (sentence.text_content() or "")
     assert sentence.evaluate("mark => mark.closest('details').open") is True
+    found.locator("[name=task]").select_option("strip")
+    found.locator("#rows tbody tr:visible a").first.click()
+    assert material.KEPT in (found.locator("p:focus").text_content() or "")
     found.locator("[name=task]").select_option("article stance")
     found.locator("#rows tbody tr:visible a").last.click()
     assert found.locator("summary:focus").count() == 1
 
 
+def test_a_place_that_is_none_leaves_the_filters(opened: Open, written: Path) -> None:
+    found = opened()
+    found.goto(f"{written.as_uri()}#100%")
+    found.reload()
+    assert found.locator("#filters").is_visible()
+
+
 def test_a_link_of_a_task_shows_its_mistakes_alone(opened: Open) -> None:
     found = opened()
     found.locator("[data-show-task=stance]").click()
-    found.wait_for_function("document.querySelector('#shown').textContent === '5 of 20 shown'")
+    found.wait_for_function("document.querySelector('#shown').textContent === '5 of 25 shown'")
     assert {row[0] for row in rows(found)} == {"Stance of a sentence"}
 
 
 def test_without_scripts_everything_is_still_there(opened: Open) -> None:
     found = opened(java_script_enabled=False)
-    assert found.locator("#rows tbody tr").count() == 20
+    assert found.locator("#rows tbody tr").count() == 25
     assert not found.locator("#filters").is_visible()
     found.locator("#article-hp-0 > summary").click()
     assert found.locator("#article-hp-0 .raw").is_visible()

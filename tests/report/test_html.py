@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import lxml.html
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluation import Change, Evaluation, FloorCheck
+from pipeline import metrics
+from pipeline.answers import Answer
+from pipeline.evaluation import Change, Evaluation, FloorCheck, Scores
+from pipeline.records import read_jsonl
 from pipeline.report.html import browser, composition, document, marked_text, pictures, removals, summary, titles
 from tests.calls import newsfacts
 from tests.report import material
@@ -64,6 +69,7 @@ def test_every_task_has_its_line_with_interval_baseline_change_and_floor() -> No
 def test_the_answer_is_no_where_a_floor_does_not_hold() -> None:
     broken = summary.verdict(evaluation(floors=(*material.FLOORS, FloorCheck("stance", "macro_f1", 0.7, 0.61))))
     assert (broken.holds, broken.answer) == (False, "No: it falls below a floor")
+    assert "a floor is a score that was reached before, less noise" in summary.verdict(evaluation()).sentences[0]
     assert broken.sentences[0] == "1 of 3 floors do not hold (Stance of a sentence: macro-F1 0.610 below 0.700)."
 
 
@@ -101,6 +107,66 @@ def test_the_matrix_and_the_scores_of_each_label_are_the_evaluation_s() -> None:
     labels = found.xpath("//section[@id='task-claims']//table[@class='labels']/tbody/tr")
     shown = [row.xpath("td[3]")[0].text for row in labels]
     assert shown == [f"{one.f1:.3f}" for one in task.model.classification.labels]
+
+
+def test_the_first_screen_tells_what_was_added_to_a_synthetic_corpus() -> None:
+    made = material.material()
+    added = replace(made, evaluation=replace(made.evaluation, added={"stance": 8739, "claims": 1}))
+    [header] = read(document.page(added)).xpath("//header")
+    told = " ".join(header.text_content().split())
+    assert "tuned on 60; added data: 8,739 examples of stance, 1 example of claims" in told
+    assert "The corpus is synthetic" in told
+    assert "; added data:" not in document.page(made)
+
+
+def test_a_learning_curve_of_another_engine_says_so() -> None:
+    made = material.material()
+    assert made.curve is not None
+    assert "is not the engine above" not in document.page(made)
+    points = tuple(replace(point, engine="embedding") for point in made.curve.points)
+    other = replace(made, curve=replace(made.curve, points=points))
+    assert "That is not the engine above, which is transformer." in document.page(other)
+
+
+def test_lines_that_stripping_got_wrong_are_mistakes_too() -> None:
+    gold = material.article("hp")
+    cases = material.cases(gold)
+    kept = cases[-1]
+    headline = replace(kept, gold="headline", label="headline", raw_start=0, raw_end=len(material.HEADLINE))
+    annotated = material.annotation(gold)
+    [removal] = annotated.removed
+    annotated = replace(annotated, removed=(removal, replace(removal, raw_start=0, raw_end=len(material.HEADLINE))))
+    found = browser.stripping([*cases, headline], [annotated])
+    assert [(one.task, one.gold, one.label) for one in found] == [
+        ("strip", "removed", "kept"),
+        ("strip", "kept", "removed"),
+    ]
+    assert [one.score for one in browser.mistakes(found)] == [None, None]
+    assert browser.stripping(cases, []) == []
+    [view] = browser.articles({"hp": gold}, [annotated], found)
+    assert sorted(line.case for line in view.lines if line.case) == [1, 2]
+
+
+@pytest.mark.parametrize("identity", ["100%", "a b&c", "50%25", "<b>\"'", "žluť/../x"])
+def test_an_odd_id_is_still_led_to(identity: str) -> None:
+    found = read(document.page(material.material(articles=1, first=material.article(identity))))
+    identities = set(found.xpath("//@id"))
+    assert f"article-{identity}" in identities
+    assert {unquote(own[1:]) for own in found.xpath("//a/@href")} <= identities
+
+
+def test_one_article_and_empty_classes_have_a_page() -> None:
+    made = material.material(articles=1)
+    labels = ("health", "sport", "never")
+    few = metrics.classification(["health"], ["sport"], labels, groups=["a"])
+    task = replace(
+        material.task("topic", labels, "articles"), model=Scores("linear", few), coverage_curve=(), precision_recall=()
+    )
+    alone = replace(made, evaluation=replace(made.evaluation, tasks=(task,), floors=(), changes=()))
+    told = read(document.page(alone)).text_content()
+    assert "Judge for yourself: no floor is set" in told
+    assert "few cases" in told
+    document.page(replace(alone, cases=[], annotations=[], gold={}, agreements=[], curve=None))
 
 
 def test_small_slices_are_marked() -> None:
@@ -252,6 +318,19 @@ def test_the_report_writes_the_page_and_says_what_it_lacks(trained: Trained, tmp
     found = read(written.decode())
     annotated = {one.get("data-article") for one in found.xpath("//details[@class='article']")}
     assert len(annotated) == trained.figures["annotate"]["articles"]
+    # What the page says was evaluated is that, whatever configuration and models lie there now.
+    [evaluation] = read_jsonl(trained.data / "evaluate" / "evaluation.json", Evaluation)
+    assert evaluation.origin is not None
+    elsewhere = [tmp_path / "gone" if one in (trained.models, trained.settings) else one for one in call]
+    assert newsfacts(*elsewhere, trained.data / "collect").code == 0
+    assert (tmp_path / "report.html").read_bytes() == written
+    digests = found.xpath("//p[@class='digests']//code/@title")
+    assert {f"sha256:{one}" for one in (evaluation.origin.digest, *evaluation.origin.models.values())} <= set(digests)
+    # What is said of a line is what was scored.
+    strip = found.xpath("//tr[@data-task='strip']")
+    pairs = Counter((row.get("data-gold"), row.get("data-label")) for row in strip)
+    answers = [one for one in read_jsonl(trained.data / "evaluate" / "answers.jsonl", Answer) if one.task == "strip"]
+    assert pairs == Counter((one.gold, one.label) for one in answers if one.gold != one.label)
     outcome = newsfacts(*call, tmp_path / "nowhere")
     assert outcome.code == 2
     assert f"no {tmp_path / 'nowhere' / 'gold.jsonl'}; run 'make repro' first" in outcome.err

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.article import Annotation
-from pipeline.evaluation import ScoredCase
+from pipeline.answers import KEPT, REMOVED
+from pipeline.article import REMOVED_ROLES, Annotation
+from pipeline.evaluation import STRIP, ScoredCase
 from pipeline.report.html import marked_text
-from pipeline.report.html.marked_text import Line
+from pipeline.report.html.marked_text import Line, removed_share
 from pipeline.report.html.titles import title
 from pipeline.seeds import GoldArticle
 
 _MAX_TEXT = 220  # characters of a case shown in its row
+_MOST = 0.5  # share of a line's characters beyond which it counts as removed, as where stripping is scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Mistake:
     target: str | None
     gold: str
     label: str
-    score: float
+    score: float | None
+    """None where the answer has no probability: stripping joins rules and models."""
     abstained: bool
     compared: Mapping[str, str]
     located: bool
@@ -65,6 +68,28 @@ class ArticleView:
     mistakes: int
 
 
+def stripping(cases: Sequence[ScoredCase], annotations: Sequence[Annotation]) -> list[ScoredCase]:
+    """Return what became of the located lines of annotated articles: removed where most characters are, else kept."""
+    removed = {one.id: one.removed for one in annotations}
+    return [
+        replace(
+            line,
+            task=STRIP,
+            gold=REMOVED if line.gold in REMOVED_ROLES else KEPT,
+            label=REMOVED if removed_share(line.raw_start, line.raw_end, removed[line.article]) > _MOST else KEPT,
+            score=0.0,
+            scores={},
+            abstained=False,
+            compared={},
+        )
+        for line in cases
+        if line.task == "boilerplate"
+        and line.article in removed
+        and line.raw_start is not None
+        and line.raw_end is not None
+    ]
+
+
 def wrong(cases: Sequence[ScoredCase]) -> list[ScoredCase]:
     """Return the wrongly answered cases, the surest mistakes first."""
     return sorted(
@@ -84,7 +109,7 @@ def mistakes(found: Sequence[ScoredCase]) -> list[Mistake]:
             one.target,
             one.gold,
             one.label,
-            one.score,
+            None if one.task == STRIP else one.score,
             one.abstained,
             one.compared,
             located=one.raw_start is not None,

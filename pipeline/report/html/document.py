@@ -16,7 +16,7 @@ from markupsafe import Markup
 from pipeline.agreement import Agreement
 from pipeline.article import Annotation
 from pipeline.corpus import SPLITS, Split
-from pipeline.evaluation import SMALL, Evaluation, ScoredCase, TaskEvaluation
+from pipeline.evaluation import SMALL, STRIP, Evaluation, ScoredCase, TaskEvaluation
 from pipeline.learning_curve import Curve
 from pipeline.metrics import Classification
 from pipeline.report.html import browser, composition, figures, removals, summary, titles
@@ -42,6 +42,7 @@ class Material:
     digests: Mapping[str, str]
     """What the models were made of, in words, and the sha256 of each."""
     configuration: str
+    """Its name."""
     example: str
     """The article of the worked example."""
 
@@ -60,8 +61,9 @@ class TaskView:
 
 def page(material: Material) -> str:
     """Return the page; equal material gives equal bytes, whatever the time and the machine."""
-    wrong = browser.wrong(material.cases)
-    views = browser.articles(material.gold, material.annotations, material.cases)
+    cases = [*material.cases, *browser.stripping(material.cases, material.annotations)]
+    wrong = browser.wrong(cases)
+    views = browser.articles(material.gold, material.annotations, cases)
     found = removals.overview(material.annotations)
     articles = list(material.gold.values())
     differences = composition.differences(articles, material.splits)
@@ -81,7 +83,8 @@ def page(material: Material) -> str:
             example=next((view for view in views if view.identity == material.example), None),
             tasks=[_task(task, material, wrong) for task in material.evaluation.tasks],
             mistakes=browser.mistakes(wrong),
-            cases=len(material.cases),
+            cases=len(cases),
+            strip_mistakes=sum(one.task == STRIP for one in wrong),
             articles=views,
             removals=found,
             removal_figures=figures.of_removals(found),

@@ -184,12 +184,14 @@ def _learning(task: TaskEvaluation, curve: Curve | None) -> Figure | None:
     if curve is None or not points:
         return None
     name = f"learning-{slug(task.task)}"
+    engine = points[0].engine
+    other = f" That is not the engine above, which is {task.model.name}." if engine != task.model.name else ""
     return Figure(
         name,
         "Learning curve",
-        f"How the score on dev grew with the training articles, when it was last measured (engine {points[0].engine}, "
-        f"digest of data and settings {curve.digest[:12]}).",
-        pictures.learning(name, [(one.articles, one.dev_macro_f1) for one in points], points[0].engine),
+        f"How the score on dev grew with the training articles, when it was last measured (engine {engine}, "
+        f"digest of data and settings {curve.digest[:12]}).{other}",
+        pictures.learning(name, [(one.articles, one.dev_macro_f1) for one in points], engine),
         ("Training articles", "Examples", "Macro-F1 on dev"),
         tuple((str(one.articles), f"{one.examples:,}", number(one.dev_macro_f1)) for one in points),
     )

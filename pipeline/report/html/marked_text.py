@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pipeline.article import KEPT_ROLES, REMOVED_ROLES, Annotation, Removal
 from pipeline.corpus import segments_within
-from pipeline.evaluation import ScoredCase
+from pipeline.evaluation import STRIP, ScoredCase
 from pipeline.report.page import Piece, paragraphs
-from pipeline.seeds import GoldArticle, GoldSegment
+from pipeline.seeds import GoldArticle
 
 _MOST = 0.5  # share of a stretch from which it counts as removed
 
@@ -78,11 +78,13 @@ class Line:
     """The stretches of one line of the raw text, and the line breaks that follow it.
 
     ``mistaken`` are the line's roles that were taken for others: its ``label``, its ``gold`` role and its ``case``.
+    ``case`` is its number among the mistakes where stripping kept or removed it wrongly.
     """
 
     stretches: tuple[Stretch, ...]
     breaks: str
     mistaken: tuple[Mark, ...] = ()
+    case: int | None = None
 
 
 def lines(gold: GoldArticle, annotation: Annotation, cases: Sequence[tuple[ScoredCase, int | None]]) -> list[Line]:
@@ -96,6 +98,7 @@ def lines(gold: GoldArticle, annotation: Annotation, cases: Sequence[tuple[Score
     marks = [*_left(gold, annotation.removed), *_sentences(gold, annotation, cases)]
     mentions = sorted(_mentions(cases), key=lambda mention: mention.raw_start)
     roles = _roles(cases)
+    stripped = [(one.raw_start or 0, number) for one, number in cases if one.task == STRIP and number is not None]
     found: list[Line] = []
     position = 0
     for paragraph in paragraphs(gold.raw, annotation.removed, marks):
@@ -106,7 +109,8 @@ def lines(gold: GoldArticle, annotation: Annotation, cases: Sequence[tuple[Score
             position += len(piece.text)
         position += len(paragraph.breaks)
         mistaken = tuple(role for role in roles if start <= role.raw_start < position)
-        found.append(Line(tuple(stretches), paragraph.breaks, mistaken))
+        case = next((number for place, number in stripped if start <= place < position), None)
+        found.append(Line(tuple(stretches), paragraph.breaks, mistaken, case))
     return found
 
 
@@ -134,13 +138,14 @@ def _left(gold: GoldArticle, removed: Sequence[Removal]) -> list[Mark]:
     return [
         Mark(segment.start, segment.end, "kept", 0.0, segment.role)
         for segment in gold.segments
-        if segment.role in REMOVED_ROLES and _removed_share(segment, removed) <= _MOST
+        if segment.role in REMOVED_ROLES and removed_share(segment.start, segment.end, removed) <= _MOST
     ]
 
 
-def _removed_share(segment: GoldSegment, removed: Sequence[Removal]) -> float:
-    taken = sum(max(0, min(one.raw_end, segment.end) - max(one.raw_start, segment.start)) for one in removed)
-    return taken / max(segment.end - segment.start, 1)
+def removed_share(start: int, end: int, removed: Sequence[Removal]) -> float:
+    """Return the share of a stretch of the raw text that was removed."""
+    taken = sum(max(0, min(one.raw_end, end) - max(one.raw_start, start)) for one in removed)
+    return taken / max(end - start, 1)
 
 
 def _sentences(gold: GoldArticle, annotation: Annotation, cases: Sequence[tuple[ScoredCase, int | None]]) -> list[Mark]:

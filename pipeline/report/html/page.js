@@ -7,8 +7,16 @@
     for (let box = target; box; box = box.parentElement) if (box.tagName === "DETAILS") box.open = true;
   }
 
+  function named(hash) {
+    try {
+      return document.getElementById(decodeURIComponent(hash));
+    } catch {
+      return document.getElementById(hash); // a percent sign that encodes nothing
+    }
+  }
+
   function follow() {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash.length > 1 && named(location.hash.slice(1));
     if (!target) return;
     open(target);
     target.scrollIntoView({ block: "center" });

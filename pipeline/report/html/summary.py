@@ -118,7 +118,8 @@ def _floors(floors: Sequence[FloorCheck]) -> str:
         return "This configuration has no floors to hold it to."
     broken = [floor for floor in floors if not floor.holds]
     if not broken:
-        return f"All {len(floors)} floors hold." if len(floors) > 1 else "Its one floor holds."
+        held = f"All {len(floors)} floors hold" if len(floors) > 1 else "Its one floor holds"
+        return f"{held}; a floor is a score that was reached before, less noise."
     named = "; ".join(
         f"{title(floor.task)}: {metric_name(floor.metric)} {number(floor.value)} below {number(floor.floor)}"
         for floor in broken
