@@ -1,7 +1,7 @@
 """What a user would glue together without newsfacts: pysbd for sentences and three text-classification pipelines.
 
-The encoders are those of our models, under transformers' own classification head, whose weights do not matter here:
-this is the same work done the usual way, to be timed, not scored.
+The encoders are those of our models, and for topic the pretrained one whole, under transformers' own classification
+head, whose weights do not matter here: this is the same work done the usual way, to be timed, not scored.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def annotate(
         str,
         typer.Option(
             metavar="auto|torch|torch-bf16|onnx|onnx-int8|openvino|openvino-bf16|openvino-int8",
-            help="What runs the encoders; auto measures, once, and takes the fastest that answers as torch does.",
+            help="What runs the transformers; auto measures, once, and takes the fastest that answers as torch does.",
         ),
     ] = "auto",
     engine: Annotated[str, typer.Option(help="local, or ray: here, or the cluster that RAY_ADDRESS names.")] = "local",
@@ -134,7 +134,9 @@ def annotate(
         _check_inputs(inputs, *outputs, without=journal.named_results(output))
     recipe = _recipe(models, settings, recurring=recurring, keep_raw=keep_raw, form=writing.form(output))
     kept = None if streamed or fresh else journal.kept_runtime(output, models)
-    recipe = dataclasses.replace(recipe, runtime=_resolved(runtime, kept, models, batch.threads(workers)))
+    recipe = dataclasses.replace(
+        recipe, runtime=_resolved(runtime, kept, models, None if streamed else batch.threads(workers))
+    )
     if streamed:
         _annotate_stream(inputs, recipe, limit)
         return
@@ -444,7 +446,7 @@ def _recipe(
     return Recipe(models, settings, form, recurring=read(recurring) if recurring else None, keep_raw=keep_raw)
 
 
-def _resolved(runtime: str, kept: str | None, models: Path, threads: int) -> str:
+def _resolved(runtime: str, kept: str | None, models: Path, threads: int | None) -> str:
     """Return the runtime that ``auto`` stands for: that of the run which goes on, or the fastest."""
     from pipeline.annotator import TASKS
     from pipeline.classifiers import parity

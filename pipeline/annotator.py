@@ -158,8 +158,8 @@ def _most_named(mentions: Sequence[Mention]) -> list[Mention]:
 class Annotator:
     """Annotates articles with the models of one folder; loading verifies every file of it.
 
-    One runtime runs all encoders: ``auto`` takes the fastest that passes the parity gate. ``threads`` are those of the
-    runtime, by default all cores that this process may use.
+    One runtime runs all transformers: ``auto`` takes the fastest that passes the parity gate. ``threads`` are those of
+    the runtime, by default all cores that this process may use.
 
     Raises:
         ConfigError: a setting is wrong, or the runtime cannot be had.

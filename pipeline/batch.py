@@ -79,7 +79,6 @@ def annotate_files(
     """
     if engine == "ray":
         ray_engine.require()
-    recipe = replace(recipe, threads=recipe.threads or threads(workers))
     given = list(inputs)
     total = listing.total(given, named_results(output))
     started = time.monotonic()
@@ -94,7 +93,7 @@ def annotate_files(
         run = _Run(journal, progress)
         units = itertools.islice(reading.units(given, recipe.config.reading, run.meter, without=made), limit)
         wanted = run.unfinished(shards.cut(units, recipe.config))
-        with closing(_annotated(wanted, recipe, engine, workers)) as finished:
+        with closing(_annotated(wanted, recipe, engine, workers, run)) as finished:
             run.keep(finished)
         if run.resumed:
             _LOG.info("%d of %d shards were finished already", run.resumed, run.count)
@@ -113,7 +112,7 @@ def threads(workers: int | None) -> int:
 
 
 def _annotated(
-    wanted: Iterator[Shard], recipe: Recipe, engine: Engine, workers: int | None
+    wanted: Iterator[Shard], recipe: Recipe, engine: Engine, workers: int | None, run: _Run
 ) -> Generator[Finished, None, None]:
     if engine == "ray":
         return ray_engine.in_actors(wanted, recipe, workers or min(processor.cores(), MOST_WORKERS))
@@ -121,7 +120,9 @@ def _annotated(
     if workers is None:  # processes that start for nothing cost seconds
         first = list(itertools.islice(wanted, 2))
         wanted = itertools.chain(first, wanted)
-        count = count if len(first) == 2 else 1
+        # One that alone was left to do is done as the others were: the number of threads decides how sums are rounded.
+        count = count if len(first) == 2 or run.count > 1 else 1
+    recipe = replace(recipe, threads=recipe.threads or max(1, processor.cores() // count))
     return local.ahead(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
 
 

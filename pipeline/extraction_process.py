@@ -143,7 +143,10 @@ def _serve(connection: Connection, name: str, max_depth: int) -> None:
 
 
 def _receive(connection: Connection, pages: queue.SimpleQueue[bytes]) -> None:
-    """Take pages until the parent has ended, however it did; then end this process, whatever page it is at."""
+    """Take pages until the parent has ended, however it did; then end this process.
+
+    C code that keeps the interpreter to itself delays that until it is done with the page.
+    """
     with contextlib.suppress(EOFError, OSError):
         while True:
             pages.put(connection.recv_bytes())

@@ -229,7 +229,8 @@ class Journal:
             OutputError: the disk is full or the place cannot be written.
         """
         try:
-            noted = [Result.at(writing.part_of(path), path.name) for path in results]
+            noted = [Result.at(path, path.name) for path in named_results(self._output)]  # by a run before
+            noted += (Result.at(writing.part_of(path), path.name) for path in results)
             writing.write_whole(self._folder / _RESULTS, _ALL_RESULTS.dump_json(noted))
         except OSError as error:
             raise writing.unwritable(self._folder, error) from error

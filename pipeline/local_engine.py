@@ -13,13 +13,16 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from multiprocessing.connection import Connection
 
-from pipeline.annotator import Answers
+from pipeline.annotator import Answers, Prepared
+from pipeline.article import Annotation
+from pipeline.classifiers import windows
 from pipeline.errors import WorkerError
 from pipeline.extraction_process import interruptions_wait
-from pipeline.shards import Begun, Finished, Recipe, Shard, ShardAnnotator
+from pipeline.shards import Finished, Parsed, Recipe, Shard, ShardAnnotator
 
 AHEAD = 2  # shards of each worker, those under way included: what waits for a worker is held in memory
 
@@ -36,28 +39,53 @@ def in_process(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, N
 
 
 def ahead(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, None, None]:
-    """Yield what becomes of each shard, in order; while the models answer about one, others are parsed and stripped.
+    """Yield what becomes of each shard, in order; while the models answer, what comes next is read and stripped.
 
     The models are asked in one thread, on all cores, and are in memory once.
 
     Raises:
         ConfigError, ModelError: as for ``Recipe.annotator``.
     """
+    stopped = threading.Event()
+
+    def ask(prepared: Prepared) -> Answers:
+        windows.UNWANTED.set(stopped.is_set)
+        return annotator.classify(prepared)
+
     with ShardAnnotator(recipe) as annotator, ThreadPoolExecutor(1) as models:
-        under_way: tuple[Begun, Future[list[Answers]]] | None = None
+        _keep_what_is_loaded()
+        annotations: list[Annotation] = []
+        under_way: tuple[_Step, Future[Answers]] | None = None
         try:
-            _keep_what_is_loaded()
-            for shard in shards:
-                begun = annotator.prepare(shard)
-                answers = models.submit(annotator.classify, begun)
+            for step in chain(_steps(shards, annotator), [None]):
+                asked = (step, models.submit(ask, step.prepared)) if step else None
                 if under_way:
-                    yield annotator.finish(under_way[0], under_way[1].result())
-                under_way = begun, answers
-            if under_way:
-                yield annotator.finish(under_way[0], under_way[1].result())
+                    before, answers = under_way
+                    annotations += annotator.assemble(before.prepared, answers.result())
+                    if before.ends_shard:
+                        yield annotator.finish(before.parsed, annotations)
+                        annotations = []
+                under_way = asked
         finally:
+            stopped.set()  # the models' thread looks at it before each batch
             models.shutdown(cancel_futures=True)
             gc.unfreeze()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A group of a shard's articles, prepared."""
+
+    parsed: Parsed
+    prepared: Prepared
+    ends_shard: bool
+
+
+def _steps(shards: Iterable[Shard], annotator: ShardAnnotator) -> Iterator[_Step]:
+    for shard in shards:
+        parsed = annotator.parse(shard)
+        for number, group in enumerate(parsed.groups, start=1):
+            yield _Step(parsed, annotator.prepare(group), number == len(parsed.groups))
 
 
 def in_pool(shards: Iterable[Shard], recipe: Recipe, workers: int) -> Generator[Finished, None, None]:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from pipeline import reading, writing
 from pipeline.annotator import Annotator, Answers, Prepared
-from pipeline.article import Article, Provenance, Rejection
+from pipeline.article import Annotation, Article, Provenance, Rejection
 from pipeline.boilerplate.recurring import Recurring
 from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.classifiers.runtime import REFERENCE
@@ -155,12 +155,13 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A shard whose inputs were parsed and stripped, in groups of which each is annotated at once."""
+class Parsed:
+    """A shard whose inputs were read: its articles, in groups that are annotated at once, and its rejections."""
 
     number: int
     digest: str
-    groups: list[Prepared]
+    groups: list[list[Article]]
+    """At least one, if an empty one."""
     rejections: list[Rejection]
 
 
@@ -188,11 +189,15 @@ class ShardAnnotator:
 
     def annotate(self, shard: Shard) -> Finished:
         """Return what becomes of a shard: each of its inputs is annotated or rejected, once."""
-        begun = self.prepare(shard)
-        return self.finish(begun, self.classify(begun))
+        parsed = self.parse(shard)
+        annotations: list[Annotation] = []
+        for group in parsed.groups:
+            prepared = self.prepare(group)
+            annotations += self.assemble(prepared, self.classify(prepared))
+        return self.finish(parsed, annotations)
 
-    def prepare(self, shard: Shard) -> Begun:
-        """Parse and strip a shard's inputs."""
+    def parse(self, shard: Shard) -> Parsed:
+        """Read a shard's inputs."""
         articles: list[Article] = []
         rejections: list[Rejection] = []
         max_bytes = self._recipe.config.reading.max_article_bytes
@@ -202,36 +207,36 @@ class ShardAnnotator:
                 articles.append(found)
             else:
                 rejections.append(found)
-        return Begun(
-            shard.number, shard.digest, [self._annotator.prepare(group) for group in _groups(articles)], rejections
-        )
+        return Parsed(shard.number, shard.digest, list(_groups(articles)), rejections)
 
-    def classify(self, begun: Begun) -> list[Answers]:
-        """Ask the models about a shard; another thread may prepare or finish others meanwhile."""
-        return [self._annotator.classify(prepared) for prepared in begun.groups]
+    def prepare(self, group: Sequence[Article]) -> Prepared:
+        """Strip a group of articles and find what is to be asked of the models."""
+        return self._annotator.prepare(group)
 
-    def finish(self, begun: Begun, answers: Sequence[Answers]) -> Finished:
-        """Return what becomes of a shard that was prepared, given the models' answers."""
-        annotations = [
-            annotation
-            for prepared, given in zip(begun.groups, answers, strict=True)
-            for annotation in self._annotator.assemble(prepared, given, keep_raw=self._recipe.keep_raw)
-        ]
-        rejections = begun.rejections
+    def classify(self, prepared: Prepared) -> Answers:
+        """Ask the models about a group; another thread may prepare or assemble others meanwhile."""
+        return self._annotator.classify(prepared)
+
+    def assemble(self, prepared: Prepared, answers: Answers) -> list[Annotation]:
+        """Return the annotations of a group."""
+        return self._annotator.assemble(prepared, answers, keep_raw=self._recipe.keep_raw)
+
+    def finish(self, parsed: Parsed, annotations: Sequence[Annotation]) -> Finished:
+        """Return what becomes of a shard, given the annotations of all its articles."""
         return Finished(
-            number=begun.number,
-            digest=begun.digest,
+            number=parsed.number,
+            digest=parsed.digest,
             annotations=writing.encode(annotations, self._recipe.form),
-            rejections=b"".join(to_json(rejection) + b"\n" for rejection in rejections),
+            rejections=b"".join(to_json(rejection) + b"\n" for rejection in parsed.rejections),
             ids=b"".join(hashlib.blake2b(one.id.encode(), digest_size=ID_BYTES).digest() for one in annotations),
             annotated=len(annotations),
-            rejected=dict(sorted(Counter(rejection.reason for rejection in rejections).items())),
+            rejected=dict(sorted(Counter(rejection.reason for rejection in parsed.rejections).items())),
             warnings=sum(len(annotation.warnings) for annotation in annotations),
             provenance=self.provenance,
         )
 
 
-def _groups(articles: Sequence[Article]) -> Iterator[Sequence[Article]]:
+def _groups(articles: list[Article]) -> Iterator[list[Article]]:
     """Yield a shard's articles in groups of so much text: all at once, unless they are long."""
     begin = size = 0
     for number, article in enumerate(articles):
@@ -239,5 +244,4 @@ def _groups(articles: Sequence[Article]) -> Iterator[Sequence[Article]]:
             yield articles[begin:number]
             begin, size = number, 0
         size += len(article.raw)
-    if articles:
-        yield articles[begin:]
+    yield articles[begin:]

@@ -380,7 +380,7 @@ def discard(path: Path) -> None:
     Raises:
         OSError: it cannot be removed.
     """
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -8,17 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline import batch, local_engine, shards
-from pipeline.annotator import Answers
-from pipeline.classifiers import processor
+from pipeline.annotator import Answers, Prepared
+from pipeline.article import Article
+from pipeline.classifiers import processor, windows
 from pipeline.errors import ModelError
 from pipeline.parsing import Unit
-from pipeline.shards import Begun, Config, Finished, Recipe, Shard, ShardAnnotator
+from pipeline.shards import Config, Finished, Recipe, Shard, ShardAnnotator
 from tests.calls import Outcome, newsfacts
 from tests.dvc_deps import ROOT
 from tests.lethal import Lethal
@@ -90,15 +92,82 @@ def test_what_is_prepared_while_the_models_answer_comes_out_the_same(light_model
     assert list(local_engine.ahead(cut(count), recipe)) == list(local_engine.in_process(cut(count), recipe))
 
 
+def test_a_shard_that_alone_was_left_to_do_is_done_by_as_many_processes_as_the_others(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them has its share of the cores, and the number of threads decides how sums are rounded."""
+    started: list[tuple[int, int | None]] = []
+
+    def stopped(wanted: Iterator[Shard], recipe: Recipe, workers: int) -> Iterator[Finished]:
+        started.append((workers, recipe.threads))
+        for finished in local_engine.in_process(wanted, recipe):
+            if len(started) == 1 and finished.number == 1:
+                raise KeyboardInterrupt
+            yield finished
+
+    monkeypatch.setattr(batch, "MOST_WORKERS", 6)
+    monkeypatch.setattr(processor, "cores", lambda: 12)
+    monkeypatch.setattr(local_engine, "in_pool", stopped)
+    source = write(tmp_path / "in.jsonl", [{"id": n, "text": NEWS.format(n)} for n in range(2)])
+    recipe = Recipe(light_models, Config(shard_articles=1), ".jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        batch.annotate_files([str(source)], tmp_path / "out.jsonl", recipe)
+    batch.annotate_files([str(source)], tmp_path / "out.jsonl", recipe)
+    assert started == [(6, 2), (6, 2)]
+
+
+def test_the_next_shard_is_stripped_while_the_models_answer(
+    light_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = [threading.Event() for _ in range(3)]
+    prepare, classify = ShardAnnotator.prepare, ShardAnnotator.classify
+
+    def noted(annotator: ShardAnnotator, group: list[Article]) -> Prepared:
+        found = prepare(annotator, group)
+        prepared[group[0].line // 4].set()
+        return found
+
+    def waiting(annotator: ShardAnnotator, asked: Prepared) -> Answers:
+        following = asked.bodies[0].article.line // 4 + 1
+        assert following == 3 or prepared[following].wait(timeout=60)
+        return classify(annotator, asked)
+
+    monkeypatch.setattr(ShardAnnotator, "prepare", noted)
+    monkeypatch.setattr(ShardAnnotator, "classify", waiting)
+    assert len(list(local_engine.ahead(cut(12), Recipe(light_models, Config(), ".jsonl")))) == 3
+
+
+def test_whoever_wants_no_more_does_not_wait_for_all_answers(
+    light_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the user interrupts, or the disk is full."""
+    begun = threading.Event()
+
+    def endless(annotator: ShardAnnotator, asked: Prepared) -> Answers:
+        begun.set()
+        while not windows.UNWANTED.get()():
+            pass
+        raise windows.UnwantedError
+
+    def interrupted() -> Iterator[Shard]:
+        yield from cut(4)
+        assert begun.wait(timeout=60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ShardAnnotator, "classify", endless)
+    with pytest.raises(KeyboardInterrupt):
+        list(local_engine.ahead(interrupted(), Recipe(light_models, Config(), ".jsonl")))
+
+
 def test_what_the_models_fail_at_is_told_and_what_came_before_is_kept(
     light_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classify = ShardAnnotator.classify
 
-    def failing(annotator: ShardAnnotator, begun: Begun) -> list[Answers]:
-        if begun.number == 2:
+    def failing(annotator: ShardAnnotator, asked: Prepared) -> Answers:
+        if asked.bodies[0].article.line == 8:
             raise ModelError("out of memory")
-        return classify(annotator, begun)
+        return classify(annotator, asked)
 
     monkeypatch.setattr(ShardAnnotator, "classify", failing)
     finished = local_engine.ahead(cut(16), Recipe(light_models, Config(), ".jsonl"))

@@ -1,4 +1,4 @@
-"""One small training run for the whole test session: every stage with configs/smoke.yaml, in a temp folder."""
+"""One small training run for each process of the session: every stage with configs/smoke.yaml, in a temp folder."""
 
 from __future__ import annotations
 

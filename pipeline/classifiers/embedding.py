@@ -20,6 +20,7 @@ from pipeline.classifiers import encoders
 from pipeline.classifiers.contract import Example, Logits
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.config import Section
+from pipeline.errors import ModelError
 
 WEIGHTS = "embedding.safetensors"
 Floats = NDArray[np.float32]
@@ -35,43 +36,45 @@ class Config(Section):
 
 @dataclass(frozen=True)
 class Reader:
-    """Texts → means of their pieces' vectors, centred and scaled as the training texts demand."""
+    """Texts → means of their pieces' vectors, standardized as the training texts demand."""
 
     tokenizer: TextTokenizer
-    pieces: NDArray[np.float16]
-    """A vector for each piece of the vocabulary, times its inverse document frequency; shape (pieces, width)."""
-    centre: Floats
-    scale: Floats
+    vectors: NDArray[np.float16]
+    """One for each piece of the vocabulary, times its inverse document frequency; shape (pieces, width)."""
+    mean: Floats
+    """Of the training texts, shape (width,)."""
+    deviation: Floats
+    """Standard deviation of the training texts, shape (width,)."""
 
     @classmethod
     def fit(cls, texts: Sequence[str], tokenizer: TextTokenizer, vectors: Floats) -> tuple[Reader, Floats]:
         """Return a reader for texts like these, and what it reads in them; ``vectors`` has one for each piece."""
-        texts_with = np.zeros(len(vectors))
+        frequency = np.zeros(len(vectors))
         for ids in tokenizer.ids(texts):
-            texts_with[np.unique(ids)] += 1
-        rarity = np.log((len(texts) + 1) / (texts_with + 1)).astype(np.float32)
-        pieces = (vectors * rarity[:, None]).astype(np.float16)
-        plain = cls(tokenizer, pieces, np.zeros(vectors.shape[1], np.float32), np.ones(vectors.shape[1], np.float32))
+            frequency[np.unique(ids)] += 1
+        idf = np.log((len(texts) + 1) / (frequency + 1)).astype(np.float32)
+        weighed = (vectors * idf[:, None]).astype(np.float16)
+        plain = cls(tokenizer, weighed, np.zeros(vectors.shape[1], np.float32), np.ones(vectors.shape[1], np.float32))
         means = plain.means(texts)
-        fitted = cls(tokenizer, pieces, means.mean(axis=0), means.std(axis=0).clip(min=1e-6))
-        return fitted, fitted.scaled(means)
+        fitted = cls(tokenizer, weighed, means.mean(axis=0), means.std(axis=0).clip(min=1e-6))
+        return fitted, fitted.standardized(means)
 
     def of(self, texts: Sequence[str]) -> Floats:
         """Return unit vectors, shape (n, width)."""
-        return self.scaled(self.means(texts))
+        return self.standardized(self.means(texts))
 
     def means(self, texts: Sequence[str]) -> Floats:
         """Return unit means, in which a piece counts by the square root of how often it occurs, shape (n, width)."""
-        found = np.zeros((len(texts), self.pieces.shape[1]), dtype=np.float32)
+        found = np.zeros((len(texts), self.vectors.shape[1]), dtype=np.float32)
         for row, ids in enumerate(self.tokenizer.ids(texts)):
             if ids:
                 pieces, counts = np.unique(ids, return_counts=True)
-                found[row] = np.sqrt(counts, dtype=np.float32) @ self.pieces[pieces].astype(np.float32)
+                found[row] = np.sqrt(counts, dtype=np.float32) @ self.vectors[pieces].astype(np.float32)
         return _unit(found)
 
-    def scaled(self, means: Floats) -> Floats:
+    def standardized(self, means: Floats) -> Floats:
         """Return means as the regression sees them."""
-        return _unit((means - self.centre) / self.scale)
+        return _unit((means - self.mean) / self.deviation)
 
 
 def _unit(vectors: Floats) -> Floats:
@@ -116,9 +119,9 @@ class EmbeddingClassifier:
     @property
     def _arrays(self) -> dict[str, NDArray[np.floating]]:
         return {
-            "pieces": self.reader.pieces,
-            "centre": self.reader.centre,
-            "scale": self.reader.scale,
+            "vectors": self.reader.vectors,
+            "mean": self.reader.mean,
+            "deviation": self.reader.deviation,
             "weights": self.weights,
             "bias": self.bias,
         }
@@ -149,7 +152,13 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
 
 
 def load(folder: Path, labels: tuple[str, ...]) -> EmbeddingClassifier:
-    """Read a saved classifier."""
+    """Read a saved classifier.
+
+    Raises:
+        ModelError: another version wrote it.
+    """
+    if not (folder / WEIGHTS).is_file():
+        raise ModelError(f"{folder} has no {WEIGHTS}, so another version wrote it; train again with 'make repro'")
     found = load_file(folder / WEIGHTS)
-    reader = Reader(TextTokenizer.load(folder), found["pieces"], found["centre"], found["scale"])
+    reader = Reader(TextTokenizer.load(folder), found["vectors"], found["mean"], found["deviation"])
     return EmbeddingClassifier(labels, reader, found["weights"], found["bias"])

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Form = Literal["fp32", "dynamic-int8", "weight-int8"]
 """Of a graph: as exported; with linear layers in 8 bits for ONNX Runtime; with their weights in 8 bits for OpenVINO."""
 OUTPUT = "output"
-_VERSION = 3  # to be raised whenever this module makes other graphs of the same networks
+VERSION = 4  # to be raised whenever this module makes other graphs of the same networks
 _LIBRARIES = ("torch", "transformers", "onnx", "onnxscript")
 _QUANTIZED_BY: dict[Form, tuple[str, ...]] = {"fp32": (), "dynamic-int8": ("onnxruntime",), "weight-int8": ()}
 _UNUSED_SECONDS = 30 * 24 * 3600  # of a graph until another that is written removes it
@@ -89,7 +89,7 @@ def _prune(folder: Path) -> None:
 
 def _key(model: str, form: Form) -> str:
     versions = {name: importlib.metadata.version(name) for name in (*_LIBRARIES, *_QUANTIZED_BY[form])}
-    told = json.dumps([_VERSION, model, form, versions], sort_keys=True)
+    told = json.dumps([VERSION, model, form, versions], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -144,10 +144,10 @@ def _quantize_weights(source: Path, place: Path) -> None:
     linear = [
         node
         for node in model.graph.node
-        if node.op_type == "MatMul" and node.input[1] in weights and len(weights[node.input[1]].dims) == 2
+        if node.op_type == "MatMul" and node.input[1] in weights and _is_wide(weights[node.input[1]].dims)
     ]
     widened = []
-    for node in linear[:-1]:
+    for node in linear:
         if node.input[0] == linear[0].input[0]:
             continue
         name = node.input[1]
@@ -162,6 +162,11 @@ def _quantize_weights(source: Path, place: Path) -> None:
     for number, node in enumerate(widened):  # before whatever uses them
         model.graph.node.insert(number, node)
     onnx.save(model, place)
+
+
+def _is_wide(shape: Sequence[int]) -> bool:
+    """Tell whether weights are a layer's of the encoder: the head gives a few labels."""
+    return len(shape) == 2 and 8 * shape[1] >= shape[0]
 
 
 @contextmanager

@@ -33,7 +33,7 @@ LIBRARIES = {
 """What each kind of runtime needs; all but torch are extras of this package, of the same name."""
 # Numbers that OpenVINO quantizes by one scale: fewer are nearer to the truth, and slower. It divides the widths of
 # MiniLM's layers and of BERT's; a layer whose width it does not divide is computed in floating point.
-_GROUP = 192
+GROUP = 192
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class _OnnxSession:
         self._errors = (errors.Fail, errors.InvalidArgument, errors.NotImplemented, errors.RuntimeException)
         try:
             self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        except (*self._errors, errors.InvalidGraph) as error:
+        except (*self._errors, errors.InvalidGraph, errors.NoSuchFile) as error:
             raise ModelError(f"ONNX Runtime cannot run {graph} ({error}); choose another runtime") from error
         self.inputs = tuple(given.name for given in self._session.get_inputs())
 
@@ -145,7 +145,7 @@ class _OpenVinoSession:
         import openvino
 
         in_bf16 = precision == "bf16" or (precision == "int8" and processor.has_bf16())
-        quantized = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP} if precision == "int8" else {}
+        quantized = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP} if precision == "int8" else {}
         try:
             # One thread for each batch: nothing waits for another thread, and a batch's result is the same on any
             # number of them. Unpinned, since several processes would be pinned to the same cores.

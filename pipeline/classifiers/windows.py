@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,17 @@ from numpy.typing import NDArray
 from pipeline.classifiers.contract import FOCUS, Batch, Example, Session
 from pipeline.classifiers.tokens import Frame, TextTokenizer
 
-BATCH = 32  # passes of one inference batch
+BATCH = 32  # passes of one inference batch, at most
+BATCH_TOKENS = 1024  # of one inference batch, at most, unless one window has more: what a runtime takes goes by them
+UNWANTED: ContextVar[Callable[[], bool]] = ContextVar("unwanted", default=lambda: False)
+"""Tells, before each batch, whether nobody waits for the answers any more."""
 
 # Typographic and straight quotes say the same; the fold keeps the length, so offsets stay true.
 _FOLD = str.maketrans("“”„«»‘’‚–—", '"""""\'\'\'--')
+
+
+class UnwantedError(Exception):
+    """Nobody waits for the answers any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,13 @@ def unread_share(examples: Sequence[Example], tokenizer: TextTokenizer, max_toke
 
 
 def answers(found: Sequence[Window], session: Session) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    """Yield what a session says to each batch of windows, with the number of each window's example."""
+    """Yield what a session says to each batch of windows, with the number of each window's example.
+
+    Raises:
+        UnwantedError: see ``UNWANTED``.
+    """
     chosen = batches(found)
-    outputs = session.run(pad(own, session.inputs) for own in chosen)
+    outputs = session.run(_padded(chosen, session.inputs))
     for own, output in zip(chosen, outputs, strict=True):
         places = [(row, place) for row, alike in enumerate(own) for place in range(len(alike))]
         rows, focuses = np.array(places).T
@@ -90,13 +102,24 @@ def answers(found: Sequence[Window], session: Session) -> Iterator[tuple[list[in
         yield numbers, output[rows, focuses] if FOCUS in session.inputs else output[rows]
 
 
+def _padded(chosen: Sequence[Sequence[Sequence[Window]]], inputs: Sequence[str]) -> Iterator[Batch]:
+    for own in chosen:
+        if UNWANTED.get()():
+            raise UnwantedError
+        yield pad(own, inputs)
+
+
 def batches(found: Sequence[Window]) -> list[list[list[Window]]]:
     """Return the windows in batches by length, those of the same tokens together: they need one pass of the encoder."""
     alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Window]] = {}
     for window in found:
         alike.setdefault((tuple(window.ids), tuple(window.types)), []).append(window)
-    ordered = sorted(alike.values(), key=lambda own: own[0].length)
-    return [ordered[begin : begin + BATCH] for begin in range(0, len(ordered), BATCH)]
+    made: list[list[list[Window]]] = []
+    for own in sorted(alike.values(), key=lambda own: own[0].length):
+        if not made or len(made[-1]) >= min(BATCH, BATCH_TOKENS // own[0].length):
+            made.append([])
+        made[-1].append(own)
+    return made
 
 
 def pad(found: Sequence[Sequence[Window]], inputs: Sequence[str]) -> Batch:

@@ -18,9 +18,9 @@ TEXT = "The mayor praised the ferry. The council said no! NATO closed the bridge
 
 @pytest.fixture
 def models(tiny_encoders: dict[str, Path], tmp_path: Path, project: Path) -> Path:
-    """Folders of the three tasks: a fine-tuned encoder, and for topic a frozen one."""
+    """Folders of the three tasks, topic's without a transformer."""
     tiny_models.save(tmp_path / "claims", tiny_encoders["bert"])
-    shutil.copytree(tiny_encoders["bert"], tmp_path / "topic" / "embedding")
+    (tmp_path / "topic").mkdir()
     shutil.copy(tmp_path / "claims" / "manifest.json", tmp_path / "topic")
     shutil.copytree(tmp_path / "claims", tmp_path / "stance")
     shutil.copy(project / "configs" / "targets.yaml", tmp_path / "stance" / ASSET)

@@ -73,7 +73,18 @@ def rows(*runs: throughput.Figures) -> list[str]:
 def test_a_measured_run_counts_what_it_annotates(trained: Trained, tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     source.write_text(3 * (json.dumps({"text": "The council met at noon. Nato was there as well."}) + "\n"))
-    call = ["-m", "benchmarks.measured", "torch", str(source), "--models", str(trained.models), "--limit", "2"]
+    call = [
+        "-m",
+        "benchmarks.measured",
+        "torch",
+        str(source),
+        "--models",
+        str(trained.models),
+        "--limit",
+        "2",
+        "--threads",
+        "1",
+    ]
     run = subprocess.run([sys.executable, *call], cwd=ROOT, capture_output=True, text=True, check=True)
     found = json.loads(run.stdout)
     assert (found["articles"], found["sentences"]) == (2, 4)

@@ -11,6 +11,7 @@ import pytest
 from pipeline.classifiers import embedding
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.embedding import Config, EmbeddingClassifier
+from pipeline.errors import ModelError
 from tests.encoders import MAKERS
 from tests.encoders import settings as encoder_settings
 
@@ -74,6 +75,13 @@ def test_the_batch_changes_no_logit(fitted: EmbeddingClassifier) -> None:
 def test_a_word_that_every_text_has_tells_nothing(fitted: EmbeddingClassifier) -> None:
     plain, padded = fitted.logits([Example("the late goal"), Example("the late the goal the")])
     np.testing.assert_allclose(plain, padded, atol=1e-4)
+
+
+def test_a_folder_of_another_version_is_named(fitted: EmbeddingClassifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    (tmp_path / embedding.WEIGHTS).rename(tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match="another version wrote it"):
+        embedding.load(tmp_path, LABELS)
 
 
 def test_a_text_without_any_word_has_an_answer(fitted: EmbeddingClassifier) -> None:

@@ -103,6 +103,18 @@ def test_what_nobody_has_used_for_long_is_removed_when_a_graph_is_written(
     assert set(cached.iterdir()) == {used, other, young}
 
 
+@pytest.mark.parametrize("focused", [False, True])
+def test_all_layers_but_those_that_read_the_embeddings_get_8_bit_weights(
+    cached: Path, network: Network, focused: bool
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    module = LabelLogits(network.module.encoder, 3, focused=focused)
+    graph = onnx.load(export.graph(lambda: Network.of(module, network.tokenizer), MODEL, "weight-int8"))
+    [layer] = network.module.encoder.encoder.layer
+    products = sum(isinstance(part, nn.Linear) for part in layer.modules())
+    assert sum(node.op_type == "DequantizeLinear" for node in graph.graph.node) == products - 3
+
+
 @pytest.mark.parametrize("name", ["onnx", "onnx-int8", "openvino", "openvino-int8"])
 def test_a_session_from_a_damaged_cache_answers(cached: Path, network: Network, at_once: None, name: str) -> None:
     pytest.importorskip("onnxruntime" if name.startswith("onnx") else name)

@@ -16,7 +16,7 @@ from pipeline.classifiers.contract import Batch, Example
 from pipeline.classifiers.fine_tuning import fit
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.transformer import Config, TransformerClassifier
-from pipeline.classifiers.windows import batches, pad, windows
+from pipeline.classifiers.windows import BATCH, BATCH_TOKENS, Window, batches, pad, windows
 from tests.encoders import MAKERS, WORDS
 from tests.encoders import settings as encoder_settings
 
@@ -111,3 +111,14 @@ def test_a_second_segment_longer_than_a_window_is_answered(tiny_encoders: dict[s
     found = windows([Example("the mayor won", pair="the council " * 60)], tokenizer, MAX_TOKENS)
     assert found
     assert all(window.length <= MAX_TOKENS for window in found)
+
+
+@given(lengths=st.lists(st.integers(1, 3000), max_size=200))
+@settings(max_examples=50)
+def test_batches_hold_every_window_and_stay_within_what_a_runtime_may_take(lengths: list[int]) -> None:
+    found = [Window(number, [number, *[7] * (length - 1)], [0] * length) for number, length in enumerate(lengths)]
+    made = batches(found)
+    assert sorted(window.example for batch in made for alike in batch for window in alike) == list(range(len(found)))
+    for batch in made:
+        longest = max(alike[0].length for alike in batch)
+        assert len(batch) == 1 or (len(batch) <= BATCH and len(batch) * longest <= BATCH_TOKENS)
