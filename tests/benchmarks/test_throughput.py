@@ -56,7 +56,15 @@ def test_a_stage_that_fails_has_ended(clock: list[float]) -> None:
 
 
 def test_a_row_has_the_rate_of_a_run_and_where_its_time_went() -> None:
-    run = {"variant": "torch", "workers": 2, "articles": 30, "seconds": 20.0, "startup": 3.25, "peak_rss": 2e9}
+    run = {
+        "variant": "torch",
+        "workers": 2,
+        "threads": 1,
+        "articles": 30,
+        "seconds": 20.0,
+        "startup": 3.25,
+        "peak_rss": 2e9,
+    }
     staged = {**run, "sentences": 400, "stages": {"cleaning": 5.0, "encoder": 15.0}}
     assert throughput.rate(run) == 1.5
     heads, _, plain, full = ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows(run, staged))
