@@ -9,7 +9,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import batch, storage, writing
-from pipeline.annotator import Annotator
-from pipeline.article import Annotation, Article
+from pipeline.annotator import Annotator, Answers, Prepared
+from pipeline.article import Annotation
 from pipeline.errors import OutputError
 from pipeline.journal import Journal
 from pipeline.shards import Config, Recipe
@@ -310,17 +309,17 @@ def test_a_file_without_any_record_is_rejected_and_leaves_an_empty_output(light_
 
 
 def annotated_groups(monkeypatch: pytest.MonkeyPatch, *, stop: tuple[int, BaseException] | None = None) -> list[int]:
-    """Record how many articles each shard has that is annotated from now on; stop before one, counted from 1."""
-    annotate_all = Annotator.annotate
+    """Record how many articles each shard has that is annotated from now on; stop at one, counted from 1."""
+    assemble = Annotator.assemble
     calls: list[int] = []
 
-    def noted(self: Annotator, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
-        calls.append(len(articles))
+    def noted(self: Annotator, prepared: Prepared, answers: Answers, *, keep_raw: bool = False) -> list[Annotation]:
+        calls.append(len(prepared.bodies))
         if stop and len(calls) == stop[0]:
             raise stop[1]
-        return annotate_all(self, articles, keep_raw=keep_raw)
+        return assemble(self, prepared, answers, keep_raw=keep_raw)
 
-    monkeypatch.setattr(Annotator, "annotate", noted)
+    monkeypatch.setattr(Annotator, "assemble", noted)
     return calls
 
 
