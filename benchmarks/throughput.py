@@ -151,7 +151,7 @@ def measured(variant: str, source: str, models: Path, limit: int, **options: int
         printed.seek(0)
         found: Figures = json.loads(printed.read())
     workers = options.get("workers", 1)
-    threads = options.get("threads", max(1, processor.cores() // workers))
+    threads = options.get("threads", batch.threads(workers))
     return {"variant": variant, "workers": workers, "threads": threads, **found, "peak_rss": peak}
 
 

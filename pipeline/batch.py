@@ -122,7 +122,7 @@ def _annotated(
         wanted = itertools.chain(first, wanted)
         # One that alone was left to do is done as the others were: the number of threads decides how sums are rounded.
         count = count if len(first) == 2 or run.count > 1 else 1
-    recipe = replace(recipe, threads=recipe.threads or max(1, processor.cores() // count))
+    recipe = replace(recipe, threads=recipe.threads or threads(count))
     return local.ahead(wanted, recipe) if count == 1 else local.in_pool(wanted, recipe, count)
 
 

@@ -228,12 +228,10 @@ class Journal:
         Raises:
             OutputError: the disk is full or the place cannot be written.
         """
-        try:
+        with writing.failing_as(self._folder):
             noted = [Result.at(path, path.name) for path in named_results(self._output)]  # by a run before
             noted += (Result.at(writing.part_of(path), path.name) for path in results)
             writing.write_whole(self._folder / _RESULTS, _ALL_RESULTS.dump_json(noted))
-        except OSError as error:
-            raise writing.unwritable(self._folder, error) from error
 
     def repeated_ids(self, count: int) -> int:
         """Return how many ids occur more than once in the first ``count`` shards.
