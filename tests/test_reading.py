@@ -283,7 +283,7 @@ def test_a_bad_input_is_rejected_with_its_reason_and_the_run_goes_on(
         ),
         (
             "a.jsonl.gz",
-            gzip.compress(b'{"text": "One"}\n{"text": "Two"}\n')[:-10],  # cut off in the last line
+            gzip.compress(b'{"text": "One"}\n{"text": "Two"}\n', mtime=0)[:-10],  # cut off in the last line
             [(1, "One"), (0, "unreadable")],
         ),
     ],

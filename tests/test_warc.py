@@ -71,11 +71,11 @@ def plain(records: list[bytes]) -> bytes:
 
 
 def packed(records: list[bytes]) -> bytes:
-    return b"".join(gzip.compress(one) for one in records)
+    return b"".join(gzip.compress(one, mtime=0) for one in records)
 
 
 def packed_whole(records: list[bytes]) -> bytes:
-    return gzip.compress(b"".join(records))
+    return gzip.compress(b"".join(records), mtime=0)
 
 
 FORMS = pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_is_no_page_is_left_aside_and_counted(tmp_path: Path, caplog: pytes
             "response", "http://a.example", b"HTTP/1.1 200 OK\nContent-Type: text/html\n\n" + page(), "application/http"
         ),
         record("resource", "https://news.example/a", page(), "text/html; charset=utf-8"),
-        response(gzip.compress(page()), HTML, "Content-Encoding: gzip"),
+        response(gzip.compress(page(), mtime=0), HTML, "Content-Encoding: gzip"),
         response(zlib.compress(page()), HTML, "Content-Encoding: deflate"),
         response(page(), HTML, "Content-Encoding: gzip", "Transfer-Encoding: chunked"),
         response(page(), HTML, "Content-Encoding: none"),
@@ -196,7 +196,7 @@ def test_a_page_is_read_in_the_charset_of_its_answer_or_else_as_a_file_would_be(
     [
         (response(b"x" * 50_000, HTML), "too-large"),
         (response(b"x" * 1500, HTML), "too-large"),
-        (response(gzip.compress(b"x" * 500_000), HTML, "Content-Encoding: gzip"), "too-large"),
+        (response(gzip.compress(b"x" * 500_000, mtime=0), HTML, "Content-Encoding: gzip"), "too-large"),
         (response(b"\x00\x01\x02", HTML), "binary"),
         (response(page(), HTML, f"X: {'y' * 100_000}"), "malformed-warc"),
         (record("response", "https://news.example/a", b"no answer", "application/http"), "malformed-warc"),
@@ -261,7 +261,9 @@ def test_a_fault_in_the_middle_is_told_with_its_place(tmp_path: Path) -> None:
     assert found == [(1, page().decode()), (2, "unreadable")]
 
 
-@pytest.mark.parametrize("content", [b"", b"hello world\n" * 20, gzip.compress(b"hello " * 50), b"\x1f\x8bnonsense"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello world\n" * 20, gzip.compress(b"hello " * 50, mtime=0), b"\x1f\x8bnonsense"]
+)
 def test_a_file_that_is_no_archive_is_rejected_once(tmp_path: Path, content: bytes) -> None:
     [(_, reason)] = outcomes(tmp_path / "a.warc.gz", content)
     assert reason in ("empty", "malformed-warc", "unreadable")
