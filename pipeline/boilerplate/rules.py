@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -18,7 +16,7 @@ from pipeline.config import Section, parse, read_yaml
 from pipeline.errors import ConfigError
 
 _GROUP_SIZE = 6  # rules behind one automaton
-_GROUP_MEMORY = 32 * 2**20  # bytes of its states: it grows with the lines that it sees, and begins anew beyond
+_MEMORY = 32 * 2**20  # bytes of its states: it grows with the lines that it sees, and begins anew beyond
 
 
 class Rule(Section):
@@ -28,8 +26,6 @@ class Rule(Section):
     role: Role
     scope: Literal["line", "span"]
     """line: the whole line goes when the pattern is found in it. span: only what its group, or all of it, matches."""
-    contains: tuple[str, ...] = ()
-    """Literals of which one must occur, whatever its case, for the pattern to be tried: spares a costly pattern."""
     pattern: str
     max_chars: int = 400
     """A longer line is left alone by a line rule: it is a paragraph that mentions the thing."""
@@ -73,10 +69,10 @@ class Lexicon:
 
     def hits(self, line: str) -> Iterator[Hit]:
         """Yield every rule that applies to a line, in lexicon order."""
-        for number in sorted(number for part in self._parts for number in part.candidates(line)):
+        for number in sorted(number for part in self._tried(line) for number in part.candidates(line)):
             rule = self.rules[number]
             if rule.scope == "line":
-                if len(line) <= rule.max_chars and (not rule.contains or _compiled(rule.pattern).search(line)):
+                if len(line) <= rule.max_chars:
                     yield Hit(rule, 0, len(line))
             else:
                 for found in _compiled(rule.pattern).finditer(line):
@@ -88,10 +84,20 @@ class Lexicon:
         """Compile what tells the rules that are worth running, as the first lines would.
 
         Raises:
-            ConfigError: the patterns of a few rules are too large together.
+            ConfigError: a pattern is not RE2, or a few are too large together.
         """
         for part in self._parts:
             part.compile()
+
+    def _tried(self, line: str) -> list[_Part]:
+        """Return the parts whose scripts a line has."""
+        if line.isascii() or not self._any_script.search(line):
+            return [part for part in self._parts if not part.scripts]
+        return [part for part in self._parts if not part.scripts or part.script.search(line)]
+
+    @cached_property
+    def _any_script(self) -> Any:
+        return _script(tuple(script for part in self._parts for script in part.scripts))
 
     @cached_property
     def _parts(self) -> list[_Part]:
@@ -106,69 +112,74 @@ class Lexicon:
 class _Part:
     """The rules, with their numbers in the lexicon, that are tried on lines with letters of some scripts.
 
-    An automaton over a few of them tells those that match; a joint one over all outgrows its memory. Those go together
-    that look at a line's beginning alone, and those that leave lines of like length alone, so that few automata run
-    over a whole paragraph.
+    One automaton over the literals that patterns cannot do without tells which of them are worth running (RE2's
+    FilteredRE2). Patterns without any run together, a few at a time: an automaton over all would outgrow its memory.
     """
 
     scripts: tuple[str, ...]
     rules: tuple[tuple[int, Rule], ...]
 
     def candidates(self, line: str) -> list[int]:
-        """Return the numbers of the rules that are worth running on a line."""
-        if self.scripts and (line.isascii() or not self._script.search(line)):
-            return []
+        """Return the numbers of the rules whose pattern a line holds."""
         encoded = line.encode()
-        size = len(line)
+        patterns = self._filtered
         found = [
-            numbers[place]
-            for longest, automaton, numbers in self._automata
-            if size <= longest
-            for place in automaton.Match(encoded) or ()
+            self.rules[place][0]
+            for place in self._filter.Match(encoded, True) or ()
+            if place in patterns and patterns[place].search(encoded)
         ]
-        if self._literal:
-            folded = line.casefold()
-            found += [number for number, literals in self._literal if any(map(folded.__contains__, literals))]
+        found += (numbers[place] for automaton, numbers in self._automata for place in automaton.Match(encoded) or ())
         return found
 
     def compile(self) -> None:
-        """Compile the automata.
+        """Compile the filter and the automata.
 
         Raises:
-            ConfigError: one of them is too large.
+            ConfigError: a pattern is not RE2, or a few are too large together.
         """
-        _ = self._automata
+        _ = self._filter, self._automata
 
     @cached_property
-    def _automata(self) -> list[tuple[float, Any, list[int]]]:
-        """The longest line that each leaves a chance, the automaton, and the numbers of its rules."""
-        groups: list[list[tuple[int, Rule]]] = []
-        for anchored in (True, False):
-            alike = [one for one in self.rules if not one[1].contains and _anchored(one[1].pattern) is anchored]
-            alike.sort(key=lambda one: _longest(one[1]))
-            groups += (alike[start : start + _GROUP_SIZE] for start in range(0, len(alike), _GROUP_SIZE))
-        return [(_longest(group[-1][1]), _automaton(group), [number for number, _ in group]) for group in groups]
+    def _filter(self) -> Any:
+        try:
+            return _filter(tuple(rule.pattern for _, rule in self.rules))
+        except re2.error as error:
+            raise ConfigError(f"the lexicon has a pattern that is not RE2: {error}; mend it, or remove it") from None
 
     @cached_property
-    def _literal(self) -> list[tuple[int, tuple[str, ...]]]:
-        return [(number, tuple(map(str.casefold, rule.contains))) for number, rule in self.rules if rule.contains]
+    def _unfiltered(self) -> list[int]:
+        """Places of the rules that need no literal: they are worth running on an empty line."""
+        return list(self._filter.Match(b"", True) or ())
 
     @cached_property
-    def _script(self) -> Any:
-        return re2.compile("|".join(rf"\p{{{script}}}" for script in self.scripts), _options())
+    def _filtered(self) -> dict[int, Any]:
+        """The compiled patterns of the other rules, by place."""
+        return {place: self._filter.re(place) for place in set(range(len(self.rules))) - set(self._unfiltered)}
+
+    @cached_property
+    def _automata(self) -> list[tuple[Any, list[int]]]:
+        """An automaton and the numbers of its rules, for each few of those that need no literal."""
+        alike = [self.rules[place] for place in self._unfiltered]
+        groups = [alike[start : start + _GROUP_SIZE] for start in range(0, len(alike), _GROUP_SIZE)]
+        return [(_automaton(group), [number for number, _ in group]) for group in groups]
+
+    @cached_property
+    def script(self) -> Any:
+        return _script(self.scripts)
 
 
-def _longest(rule: Rule) -> float:
-    """Return the number of characters beyond which a rule leaves a line alone."""
-    return rule.max_chars if rule.scope == "line" else math.inf
+def _script(scripts: Sequence[str]) -> Any:
+    """Match a letter of any of some scripts."""
+    return re2.compile("|".join(rf"\p{{{script}}}" for script in scripts) or r"\z.", _options())
 
 
-def _anchored(pattern: str) -> bool:
-    """Tell whether each alternative of a pattern begins with ^, as far as that shows outside of its groups."""
-    bare = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "", pattern)
-    while (outside := re.sub(r"\([^()]*\)", "", bare)) != bare:
-        bare = outside
-    return all(alternative.startswith("^") for alternative in bare.split("|"))
+@cache  # models carry the lexicon that they were trained with, which is the same for most that a process loads
+def _filter(patterns: tuple[str, ...]) -> Any:
+    combined = re2.Filter()
+    for pattern in patterns:
+        combined.Add(pattern, _options(_MEMORY))
+    combined.Compile()
+    return combined
 
 
 def _automaton(rules: Sequence[tuple[int, Rule]]) -> Any:
@@ -179,9 +190,9 @@ def _automaton(rules: Sequence[tuple[int, Rule]]) -> Any:
         raise ConfigError(f"the patterns of {names} are too large together; shorten one, or divide it") from None
 
 
-@cache  # models carry the lexicon that they were trained with, which is the same for most that a process loads
+@cache
 def _together(patterns: tuple[str, ...]) -> Any:
-    combined = re2.Set.SearchSet(_options(_GROUP_MEMORY))
+    combined = re2.Set.SearchSet(_options(_MEMORY))
     for pattern in patterns:
         combined.Add(pattern)
     combined.Compile()

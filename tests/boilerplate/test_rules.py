@@ -74,9 +74,8 @@ def one_by_one(lexicon: Lexicon, line: str) -> list[str]:
         if scripts and not COMPILED(scripts).search(line):
             continue
         for rule in language.rules:
-            near = not rule.contains or any(one.casefold() in line.casefold() for one in rule.contains)
             short = rule.scope == "span" or len(line) <= rule.max_chars
-            if near and short and any(one.end() > one.start() for one in COMPILED(rule.pattern).finditer(line)):
+            if short and any(one.end() > one.start() for one in COMPILED(rule.pattern).finditer(line)):
                 found.append(rule.id)
     return found
 
