@@ -57,10 +57,10 @@ class TextTokenizer:
         self._known: dict[str, list[int]] = {}
         self._offsets = lru_cache(maxsize=2**10)(self._offsets_of)
 
-    @classmethod
-    def load(cls, folder: Path) -> TextTokenizer:
-        """Read the tokenizer of an encoder's folder."""
-        return cls(Tokenizer.from_file(str(folder / FILE)))
+    @staticmethod
+    def load(folder: Path) -> TextTokenizer:
+        """Return the tokenizer of an encoder's folder; models of one tokenizer share what it knows of words."""
+        return _loaded((folder / FILE).read_bytes())
 
     def save(self, folder: Path) -> None:
         """Write what ``load`` reads."""
@@ -125,6 +125,11 @@ class TextTokenizer:
             and isinstance(self._tokenizer.pre_tokenizer, BertPreTokenizer)
             and not any(" " in token.content or token.lstrip or token.rstrip for token in added)
         )
+
+
+@lru_cache(maxsize=4)
+def _loaded(content: bytes) -> TextTokenizer:
+    return TextTokenizer(Tokenizer.from_buffer(content))
 
 
 def _frame(example: Encoding) -> Frame:
