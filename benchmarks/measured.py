@@ -185,7 +185,7 @@ class Counts:
     def begin(self) -> None:
         """Count and time from now on."""
         from pipeline import annotator, shards, writing
-        from pipeline.classifiers import embedding, transformer
+        from pipeline.classifiers import embedding, panel
         from pipeline.classifiers import runtime as runtimes
 
         session, strip = runtimes.Runtime.session, annotator.Stripper.strip
@@ -211,7 +211,7 @@ class Counts:
             (annotator.Stripper, "strip_clean", "stripping"),
             (annotator, "_body", "splitting"),
             (embedding.Reader, "means", "embedding"),
-            (transformer, "windows", "tokenizing"),
+            (panel, "windows", "tokenizing"),
             (annotator.Annotator, "_listed", "facts"),
             (annotator.Annotator, "_mentions", "targets"),
             (writing, "encode", "writing"),
@@ -225,10 +225,12 @@ class Counts:
 
     def flops(self, models: Path) -> float:
         """Return the FLOPs of the matrix products of BERT's layers, over tokens without padding."""
-        from pipeline.annotator import TASKS
-        from pipeline.classifiers import store
+        from pipeline.annotator import ASKED
+        from pipeline.classifiers import panel, store
 
-        folders = {store.read_manifest(models / task)[1]: models / task for task in TASKS}
+        folders = {store.read_manifest(models / task)[1]: models / task for task in ASKED}
+        for one, other in itertools.combinations(list(folders), 2):
+            folders[panel.together([one, other])] = folders[one]
         total = 0.0
         for digest, session in self.sessions.items():
             [file] = folders[digest].rglob("config.json")

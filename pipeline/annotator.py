@@ -23,14 +23,16 @@ from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers import parity, store
 from pipeline.classifiers import runtime as runtimes
-from pipeline.classifiers.contract import Example, Prediction
+from pipeline.classifiers.contract import Prediction
+from pipeline.classifiers.panel import Answers, Asked, Panel
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
 from pipeline.errors import ConfigError
 from pipeline.sentences import split
 from pipeline.targets import Mention, Target
 
-TASKS = ("boilerplate", "topic", "stance", "claims")
+ASKED = ("topic", "stance", "claims")
+TASKS = ("boilerplate", *ASKED)
 ABSTAINING = ("topic", "stance")
 LEXICON = "lexicon"
 HEADLINE_LINES = 4  # within which a record's text may repeat its title
@@ -140,12 +142,7 @@ class Prepared:
     """Article and sentence of each example for claims."""
     listed: list[tuple[int, Mention]]
     """Article and mention of each example for stance."""
-    examples: dict[str, list[Example]]
-    """By task."""
-
-
-Answers = dict[str, list[Prediction]]
-"""To the examples of each task."""
+    asked: Asked
 
 
 def _most_named(mentions: Sequence[Mention]) -> list[Mention]:
@@ -186,7 +183,7 @@ class Annotator:
                     f"min_scores names {task!r}, which abstains from nothing; known: {', '.join(ABSTAINING)}"
                 )
             loaded[task] = replace(loaded[task], min_score=score)
-        self._models = loaded
+        self._panel = Panel({task: loaded[task] for task in ASKED}, runtime, threads)
         self._stripper = Stripper(loaded["boilerplate"], strip_config, recurring=recurring)
         self._topics = topic.load_topics(models / "topic" / topic.ASSET)
         self._targets = targets.load_targets(models / "stance" / targets.ASSET)
@@ -219,7 +216,7 @@ class Annotator:
         return self.assemble(prepared, self.classify(prepared), keep_raw=keep_raw)
 
     def prepare(self, articles: Sequence[Article]) -> Prepared:
-        """Strip articles, split them into sentences, and find what is to be asked of the models."""
+        """Strip articles, split them into sentences, and read what is to be asked of the models."""
         bodies = self._stripper.strip(articles)
         mentions = [self._mentions(body) for body in bodies]
         statements = [
@@ -234,21 +231,23 @@ class Annotator:
             mentions=mentions,
             statements=statements,
             listed=listed,
-            examples={
-                "topic": [topic.example(body.stripped.body.text, body.article.title) for body in bodies],
-                "claims": [claims.example(bodies[number].sentences[index].text) for number, index in statements],
-                "stance": [
-                    stance.example(
-                        bodies[number].sentences[mention.sentence].text, mention.start, mention.end, mention.target
-                    )
-                    for number, mention in listed
-                ],
-            },
+            asked=self._panel.read(
+                {
+                    "topic": [topic.example(body.stripped.body.text, body.article.title) for body in bodies],
+                    "claims": [claims.example(bodies[number].sentences[index].text) for number, index in statements],
+                    "stance": [
+                        stance.example(
+                            bodies[number].sentences[mention.sentence].text, mention.start, mention.end, mention.target
+                        )
+                        for number, mention in listed
+                    ],
+                }
+            ),
         )
 
     def classify(self, prepared: Prepared) -> Answers:
-        """Ask the models: the part that takes most of the time, nearly all of it outside of Python."""
-        return {task: self._predict(task, examples) for task, examples in prepared.examples.items()}
+        """Ask the models' encoders: the part that takes most of the time, nearly all of it outside of Python."""
+        return self._panel.answer(prepared.asked)
 
     def assemble(self, prepared: Prepared, answers: Answers, *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article that was prepared, in order."""
@@ -266,13 +265,6 @@ class Annotator:
             )
             for number, body in enumerate(prepared.bodies)
         ]
-
-    def _predict(self, task: str, examples: Sequence[Example]) -> list[Prediction]:
-        """Predict each distinct example once."""
-        keys = [(example.text, example.pair, example.focus) for example in examples]
-        distinct = dict(zip(keys, examples, strict=True))
-        predictions = dict(zip(distinct, self._models[task].predict(list(distinct.values())), strict=True))
-        return [predictions[key] for key in keys]
 
     def _mentions(self, body: Body) -> list[Mention]:
         sentences = [sentence.text for sentence in body.sentences]

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing.connection import Connection
 
-from pipeline.annotator import Answers, Prepared
+from pipeline.annotator import Prepared
 from pipeline.article import Annotation
 from pipeline.classifiers import windows
+from pipeline.classifiers.panel import Answers
 from pipeline.errors import WorkerError
 from pipeline.extraction_process import interruptions_wait
 from pipeline.shards import Finished, Parsed, Recipe, Shard, ShardAnnotator

@@ -14,10 +14,11 @@ from typing import Self
 from pydantic import Field
 
 from pipeline import reading, writing
-from pipeline.annotator import Annotator, Answers, Prepared
+from pipeline.annotator import Annotator, Prepared
 from pipeline.article import Annotation, Article, Provenance, Rejection
 from pipeline.boilerplate.recurring import Recurring
 from pipeline.boilerplate.strip import Config as StripConfig
+from pipeline.classifiers.panel import Answers
 from pipeline.classifiers.runtime import REFERENCE
 from pipeline.config import Section
 from pipeline.parsing import Unit, parse

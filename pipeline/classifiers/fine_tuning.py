@@ -112,7 +112,9 @@ def fit(
         module.load_state_dict(average.mean.module.state_dict())
     encoder.set_attn_implementation("sdpa")  # as a loaded classifier will have it
     module.eval()
-    return TransformerClassifier(tuple(labels), TorchSession(network), texts, config.max_tokens, lambda: network)
+    return TransformerClassifier(
+        tuple(labels), lambda: TorchSession(network), texts, config.max_tokens, lambda: network
+    )
 
 
 def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,6 +95,20 @@ def load(folder: Path, labels: int, *, focused: bool) -> Network:
     module = LabelLogits(encoder, labels, focused=focused)
     module.load_state_dict(load_file(folder / WEIGHTS))
     return Network.of(module, AutoTokenizer.from_pretrained(folder))
+
+
+def joined(networks: Sequence[Network]) -> Network:
+    """Return the first one's encoder, which all have, under the heads of all; the labels of each follow the last's."""
+    modules = [network.module for network in networks]
+    sizes = [module.head.out_features for module in modules]
+    whole = LabelLogits(modules[0].encoder, sum(sizes), focused=any(module.focused for module in modules))
+    with torch.no_grad():
+        whole.head.weight.zero_()  # a head without a focus sees the mean over the text alone, which stands first
+        for module, start in zip(modules, accumulate(sizes, initial=0), strict=False):
+            rows = slice(start, start + module.head.out_features)
+            whole.head.weight[rows, : module.head.in_features] = module.head.weight
+            whole.head.bias[rows] = module.head.bias
+    return Network.of(whole, networks[0].tokenizer)
 
 
 def _to_half(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

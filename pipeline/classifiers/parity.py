@@ -160,9 +160,9 @@ def _measured(
     verdict = Verdict(manifest.task, digest, name, threads or processor.cores(), len(examples), 0, 0, 0, 0, 0)
     try:
         model = store.load(folder, runtime=name, threads=threads)
+        labels = [prediction.label for prediction in model.predict(examples)]
     except ModelError as error:
         return replace(verdict, fault=str(error))
-    labels = [prediction.label for prediction in model.predict(examples)]
     reference = [prediction.label for prediction in expected]
     gold = [example.label or "" for example in examples]
     own, other = (metrics.classification(gold, given, manifest.labels) for given in (labels, reference))

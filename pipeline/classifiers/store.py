@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.classifiers.calibration import predictions
-from pipeline.classifiers.contract import Classifier, Example, Prediction
+from pipeline.classifiers.contract import Classifier, Example, Logits, Prediction
 from pipeline.classifiers.runtime import REFERENCE, Runtime
 from pipeline.errors import ModelError
 from pipeline.records import file_digest
@@ -57,11 +57,12 @@ class Model:
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         """Return one prediction for each example, in order."""
+        return self.calibrated(self.classifier.logits(examples))
+
+    def calibrated(self, logits: Logits) -> list[Prediction]:
+        """Return the predictions that the classifier's logits mean, one for each row."""
         return predictions(
-            self.classifier.logits(examples),
-            self.manifest.labels,
-            temperature=self.manifest.temperature,
-            min_score=self.min_score,
+            logits, self.manifest.labels, temperature=self.manifest.temperature, min_score=self.min_score
         )
 
 
@@ -110,7 +111,7 @@ def load(folder: Path, task: str | None = None, *, runtime: str = REFERENCE, thr
 
     Raises:
         ModelError: the folder or its manifest is missing, a file is missing, altered or unexpected, the model is
-            for another task, or the runtime cannot run its encoder.
+            for another task.
     """
     manifest, digest = verify(folder)
     if task is not None and manifest.task != task:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -15,10 +16,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.classifiers import encoders
-from pipeline.classifiers.contract import FOCUS, Example, Logits, Session
+from pipeline.classifiers.contract import Example, Logits, Session
 from pipeline.classifiers.runtime import TORCH, Runtime
 from pipeline.classifiers.tokens import TextTokenizer
-from pipeline.classifiers.windows import answers, unread_share, windows
+from pipeline.classifiers.windows import Window, answers, unread_share, windows
 from pipeline.config import Section
 
 if TYPE_CHECKING:
@@ -71,45 +72,58 @@ class TransformerClassifier:
     def __init__(
         self,
         labels: tuple[str, ...],
-        session: Session,
+        session: Callable[[], Session],
         tokenizer: TextTokenizer,
         max_tokens: int,
         network: Callable[[], Network],
+        encoder: str | None = None,
     ) -> None:
         self.labels = labels
-        self._session = session
-        self._tokenizer = tokenizer
-        self._max_tokens = max_tokens
-        self._network = network
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.network = network
+        self.encoder = encoder
+        """Digest of the encoder's weights, where the classifier comes from a folder."""
+        self._start = session
+
+    @cached_property
+    def session(self) -> Session:
+        """Its network, ready to run.
+
+        Raises:
+            ModelError: the runtime cannot run this encoder.
+        """
+        return self._start()
 
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return logits, shape (n, labels), averaged over a text's windows."""
-        found = np.zeros((len(examples), len(self.labels)), dtype=np.float32)
-        if not examples:
-            return found
-        counts = np.zeros(len(examples), dtype=np.float32)
-        for numbers, output in answers(windows(examples, self._tokenizer, self._max_tokens), self._session):
-            np.add.at(found, numbers, output)
-            np.add.at(counts, numbers, 1)
-        return found / counts[:, None]
+        found = windows(examples, self.tokenizer, self.max_tokens)
+        return averaged(found, self.session, len(examples), len(self.labels))
 
     def unread(self, examples: Sequence[Example]) -> float:
         """Return the share of the examples' tokens that no window holds."""
-        return unread_share(examples, self._tokenizer, self._max_tokens)
+        return unread_share(examples, self.tokenizer, self.max_tokens)
 
     def save(self, folder: Path) -> None:
         """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``."""
-        self._network().save(folder)
-        settings = {"max_tokens": self._max_tokens, "focused": FOCUS in self._session.inputs}
+        network = self.network()
+        network.save(folder)
+        settings = {"max_tokens": self.max_tokens, "focused": network.module.focused}
         (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 
-def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> TransformerClassifier:
-    """Read a saved classifier, to be run by a runtime.
+def averaged(found: Sequence[Window], session: Session, examples: int, width: int) -> Logits:
+    """Return the mean of what a session says to each example's windows, shape (examples, width)."""
+    sums = np.zeros((examples, width), dtype=np.float32)
+    counts = np.zeros(examples, dtype=np.float32)
+    for numbers, output in answers(found, session):
+        np.add.at(sums, numbers, output)
+        np.add.at(counts, numbers, 1)
+    return sums / counts[:, None]
 
-    Raises:
-        ModelError: the runtime cannot run this encoder.
-    """
+
+def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> TransformerClassifier:
+    """Read a saved classifier, to be run by a runtime that starts when it is first asked."""
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
 
     def network() -> Network:
@@ -118,4 +132,11 @@ def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> Tra
         return networks.load(folder, len(labels), focused=settings["focused"])
 
     tokenizer = TextTokenizer.load(folder)
-    return TransformerClassifier(labels, runtime.session(network), tokenizer, settings["max_tokens"], network)
+    return TransformerClassifier(
+        labels,
+        lambda: runtime.session(network),
+        tokenizer,
+        settings["max_tokens"],
+        network,
+        settings.get("encoder"),
+    )

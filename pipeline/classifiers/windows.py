@@ -42,8 +42,8 @@ class Window:
         return len(self.ids)
 
 
-def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: int) -> list[Window]:
-    """Tokenize examples into as many windows as they need; those without an example's focus are left out.
+def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: int, *, first: int = 0) -> list[Window]:
+    """Tokenize examples, numbered from ``first``, into as many windows as they need; those without focus are left out.
 
     A second segment stands in every window; of one that is longer than half a window, its beginning. An example with a
     focus needs none: the focus tells what is asked, and so all that is asked of one text has the same tokens.
@@ -55,7 +55,7 @@ def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: i
     for number, (text, pair) in enumerate(zip(tokenizer.ids(texts), tokenizer.ids(pairs), strict=True)):
         span = examples[number].focus
         focus = tokenizer.within(texts[number], *span) if span else None
-        found += _windows(number, text, pair, focus, tokenizer.frame(paired=bool(pair)), max_tokens)
+        found += _windows(first + number, text, pair, focus, tokenizer.frame(paired=bool(pair)), max_tokens)
     return found
 
 

@@ -43,7 +43,7 @@ def test_the_weights_of_the_last_epochs_are_averaged(
     given = config(tiny_encoders["bert"], epochs=3, averaged_epochs=2)
     found = fine_tuning.fit(sentences(40, 1), sentences(10, 2), LABELS, given, seed=5)
     assert len(heads) == 3
-    head = found._network().module.get_parameter("head.weight")
+    head = found.network().module.get_parameter("head.weight")
     torch.testing.assert_close(head.data, (heads[1] + heads[2]) / 2)
     with pytest.raises(ValueError, match="averaged_epochs is 9, of 8 epochs"):
         config(tiny_encoders["bert"], averaged_epochs=9)

@@ -72,7 +72,7 @@ def _loaded(folder: Path, name: str, known: dict[tuple[Path, str], store.Model] 
 
 def _session(model: store.Model) -> Session:
     classifier: Any = model.classifier
-    session: Session = classifier._session
+    session: Session = classifier.session
     return session
 
 

@@ -79,13 +79,13 @@ def test_mentions_in_one_sentence_take_one_pass_and_each_its_own_answer(tiny_enc
     rows: list[int] = []
 
     class Counting:
-        inputs = classifier._session.inputs
+        inputs = classifier.session.inputs
 
         def run(self, padded: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
-            return classifier._session.run(rows.append(len(batch["input_ids"])) or batch for batch in padded)
+            return classifier.session.run(rows.append(len(batch["input_ids"])) or batch for batch in padded)
 
     alone = np.concatenate([classifier.logits([example]) for example in examples])
-    together = TransformerClassifier(labels, Counting(), classifier._tokenizer, 24, classifier._network)
+    together = TransformerClassifier(labels, Counting, classifier.tokenizer, 24, classifier.network)
     np.testing.assert_allclose(together.logits(examples), alone, atol=1e-5)
     assert rows == [2]
     assert len({tuple(row) for row in alone.round(6).tolist()}) == len(examples)
