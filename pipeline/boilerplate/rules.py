@@ -16,7 +16,7 @@ from pipeline.config import Section, parse, read_yaml
 from pipeline.errors import ConfigError
 
 _GROUP_SIZE = 6  # rules behind one automaton
-_MEMORY = 32 * 2**20  # bytes of its states: it grows with the lines that it sees, and begins anew beyond
+_MEMORY = 16 * 2**20  # bytes of its states: it grows with the lines that it sees, and begins anew beyond
 
 
 class Rule(Section):

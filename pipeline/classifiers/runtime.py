@@ -165,8 +165,8 @@ class _OpenVinoSession:
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot run {graph} ({error}); choose another runtime") from error
         self.inputs = tuple(given.any_name for given in compiled.inputs)
-        # Twice as many requests as threads: one that ends finds the next batch waiting.
-        self._requests = [compiled.create_infer_request() for _ in range(2 * threads)]
+        # One more request than threads: one that ends finds the next batch waiting.
+        self._requests = [compiled.create_infer_request() for _ in range(threads + 1)]
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
         idle, busy = deque(self._requests), deque[Any]()
