@@ -140,7 +140,10 @@ class Unexportable(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.config = type("Config", (), {"hidden_size": 4})
+        self.config = type("Config", (), {"hidden_size": 4, "_attn_implementation": "sdpa"})
+
+    def set_attn_implementation(self, name: str) -> None:
+        """Do nothing: it has no attention."""
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> object:
         states = torch.zeros(*input_ids.shape, 4) + float(str(int(input_ids.sum())))
