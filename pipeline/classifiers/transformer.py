@@ -98,9 +98,17 @@ class TransformerClassifier:
         return unread_share(examples, self._tokenizer, self._max_tokens)
 
     def save(self, folder: Path) -> None:
-        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``."""
-        self._network().save(folder)
-        settings = {"max_tokens": self._max_tokens, "focused": FOCUS in self._session.inputs}
+        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``.
+
+        The settings beside them have a digest of the encoder's weights: folders in which it is equal share an encoder.
+        """
+        network = self._network()
+        network.save(folder)
+        settings = {
+            "max_tokens": self._max_tokens,
+            "focused": FOCUS in self._session.inputs,
+            "encoder": network.encoder_digest(),
+        }
         (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 

@@ -37,7 +37,7 @@ def test_the_weights_of_the_last_epochs_are_averaged(
     heads: list[Tensor] = []
 
     def keep(*given: object, model: nn.Module, **others: object) -> None:
-        heads.append(model.get_parameter("network.head.weight").detach().clone())
+        heads.append(model.get_parameter("heads.task.weight").detach().clone())
 
     monkeypatch.setattr("pipeline.classifiers.fine_tuning._LogEpochs.on_evaluate", keep)
     given = config(tiny_encoders["bert"], epochs=3, averaged_epochs=2)
@@ -103,7 +103,7 @@ def learned(
     with torch.no_grad():
         network.head.weight.copy_(torch.eye(labels))
         network.head.bias.zero_()
-    found = fine_tuning._WithLoss(network, smoothing)(
+    found = fine_tuning._WithLoss({"task": network}, smoothing)(
         input_ids=torch.arange(count)[:, None],
         attention_mask=torch.ones(count, 1),
         labels=possible,
