@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline import cases, topic
 from pipeline import datasets as added
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import Example, TaskExamples
 from pipeline.corpus import Split, read_labelled, read_split
 from pipeline.datasets import Task
 
@@ -33,3 +33,8 @@ def train(task: Task, data: Path, datasets: Path) -> list[Example]:
 def dev(task: Task, data: Path, datasets: Path) -> list[Example]:
     """Return what early stopping, temperature and thresholds look at."""
     return [*seeds(task, "dev", data), *added.examples(datasets, task, "dev")]
+
+
+def of(task: Task, data: Path, datasets: Path) -> TaskExamples:
+    """Return all of it, with the task's labels."""
+    return TaskExamples(train(task, data, datasets), dev(task, data, datasets), labels(task))

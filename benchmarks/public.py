@@ -13,7 +13,7 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -31,13 +31,14 @@ from transformers import (
 )
 
 from benchmarks import labelled
-from pipeline import cases, claims, evaluation, stage_runner
+from pipeline import cases, claims, evaluation, stage_runner, task_groups
 from pipeline import config as configuration
 from pipeline import datasets as added
 from pipeline.article import CLAIM_LABELS
 from pipeline.cases import Cases
 from pipeline.classifiers import encoders, processor, training
 from pipeline.classifiers.contract import Example, Prediction
+from pipeline.datasets import Task as AnyTask
 from pipeline.evaluation import Scores
 
 Task = Literal["stance", "claims"]
@@ -64,13 +65,10 @@ def main(
         section = configuration.section(sections, "collect_datasets", collect.config, source=config)
         collect.run(section, topics=Path("configs/topics.yaml"), output=Path(folder))
         for seed in map(int, seeds.split(",")):
-            for task in TASKS:
-                if task not in tasks.split(","):
-                    continue
-                stage = stage_runner.load(f"train_{task}").config
-                own = configuration.section(sections, f"train_{task}", stage, source=config)
-                seeded = own.model_copy(update={"seed": seed})
-                for test, model, scores, seconds in trained(task, seeded, data, Path(folder)):  # type: ignore[arg-type]
+            for group in task_groups.read(config):
+                asked = [task for task in TASKS if task in group and task in tasks.split(",")]
+                seeded = {task: own.model_copy(update={"seed": seed}) for task, own in group.items()}
+                for test, model, scores, seconds in trained(asked, seeded, data, Path(folder)):
                     for name, value in figures(scores).items():
                         found.setdefault((test, model, name), []).append(value)
                         cells = (test, model, seed, scores.classification.cases, name, f"{value:.4f}", f"{seconds:.0f}")
@@ -81,24 +79,34 @@ def main(
 
 
 def trained(
-    task: Task, config: training.Config, data: Path, datasets: Path
+    asked: Sequence[Task], group: Mapping[AnyTask, training.Config], data: Path, datasets: Path
 ) -> Iterator[tuple[str, str, Scores, float]]:
-    """Train with one seed; yield test set, model, scores and seconds of training."""
+    """Train a group of tasks with one seed; of those asked for, yield test set, model, scores and seconds of training.
+
+    The seconds are those of the whole group.
+    """
+    if not asked:
+        return
     started = time.monotonic()
-    train, dev = labelled.train(task, data, datasets), labelled.dev(task, data, datasets)
-    model = training.train(config, config.engine, train, dev, labelled.labels(task))
+    models = training.train_group(group, {task: labelled.of(task, data, datasets) for task in group})
     seconds = time.monotonic() - started
-    tests = cases.of_datasets(datasets, task, labelled.labels(task))
-    for test in tests:
-        yield test.task, "ours", _score("ours", test, model.predict(test.examples), config.seed), seconds
-    if task == "claims":
-        started = time.monotonic()
-        published = [one for one in added.examples(datasets, task, "train") if one.label == claims.RANKED or one.among]
-        answers = plain(published, [example for test in tests for example in test.examples], config)
-        seconds = time.monotonic() - started
+    for task in asked:
+        seed = group[task].seed
+        tests = cases.of_datasets(datasets, task, labelled.labels(task))
         for test in tests:
-            own, answers = answers[: len(test.examples)], answers[len(test.examples) :]
-            yield test.task, "plain", _score("plain", test, own, config.seed), seconds
+            yield test.task, "ours", _score("ours", test, models[task].predict(test.examples), seed), seconds
+        if task == "claims":
+            yield from _plain(tests, group[task], datasets)
+
+
+def _plain(tests: Sequence[Cases], config: training.Config, datasets: Path) -> Iterator[tuple[str, str, Scores, float]]:
+    started = time.monotonic()
+    published = [one for one in added.examples(datasets, "claims", "train") if one.label == claims.RANKED or one.among]
+    answers = plain(published, [example for test in tests for example in test.examples], config)
+    seconds = time.monotonic() - started
+    for test in tests:
+        own, answers = answers[: len(test.examples)], answers[len(test.examples) :]
+        yield test.task, "plain", _score("plain", test, own, config.seed), seconds
 
 
 def _score(name: str, test: Cases, answers: Sequence[Prediction], seed: int) -> Scores:

@@ -3,7 +3,8 @@
 ``python -m benchmarks.variants stance --variant epochs=3 --variant encoder_dropout=0.1,epochs=8`` trains the engine as
 configured and once for each variant, and prints macro-F1 on the seeds' dev split and, where the public files are in the
 cache folder (``--public``, or NEWSFACTS_CACHE), the figure of each of the task's sets of ``benchmarks.transfer``.
-No test split is read.
+Where the configuration trains the task with another on one encoder, both are trained, and a variant's settings are
+those of both. No test split is read.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +21,7 @@ import yaml
 
 from benchmarks import labelled
 from benchmarks.transfer import SETS, figure, score
-from pipeline import cache, evaluation, stage_runner
-from pipeline import config as configuration
+from pipeline import cache, evaluation, task_groups
 from pipeline.classifiers import training
 from pipeline.datasets import TASKS, Task
 
@@ -41,15 +41,14 @@ def main(
     chosen = next((known for known in TASKS if known == task), None)
     if chosen is None:
         raise typer.BadParameter(f"{task!r} is none of {', '.join(TASKS)}")
-    sections = configuration.load(config, stage_runner.names())
-    own = configuration.section(sections, f"train_{task}", stage_runner.load(f"train_{task}").config, source=config)
+    group = next(group for group in task_groups.read(config) if chosen in group)
     folder = public or cache.folder(None)
     names = [item.name for item in SETS if item.task == chosen and (folder / item.file).is_file()]
     typer.echo(f"| Variant | Seed | Seeds dev | {' | '.join([*names, 'Training, s'])} |")
     typer.echo("| --- |" + " ---: |" * (len(names) + 3))
     for settings in (AS_CONFIGURED, *(variant or ())):
         for seed in map(int, seeds.split(",")):
-            varied = _varied(own, settings, seed)  # type: ignore[arg-type]
+            varied = {name: _varied(own, settings, seed) for name, own in group.items()}
             typer.echo(f"| {settings} | {seed} | {' | '.join(_cells(chosen, varied, data, folder))} |")
 
 
@@ -63,16 +62,15 @@ def _varied(config: training.Config, settings: str, seed: int) -> training.Confi
     return type(config).model_validate(changed)
 
 
-def _cells(task: Task, config: training.Config, data: Path, public: Path) -> Iterator[str]:
-    datasets, labels = data / "collect_datasets", labelled.labels(task)
-    train, guide = labelled.train(task, data, datasets), labelled.dev(task, data, datasets)
+def _cells(task: Task, group: Mapping[Task, training.Config], data: Path, public: Path) -> Iterator[str]:
+    examples = {name: labelled.of(name, data, data / "collect_datasets") for name in group}
     started = time.monotonic()
-    trained = training.train(config, config.engine, train, guide, labels)
+    trained = training.train_group(group, examples)[task]
     seconds = time.monotonic() - started
-    dev = labelled.seeds(task, "dev", data)
+    dev, labels = labelled.seeds(task, "dev", data), examples[task].labels
     yield f"{evaluation.score('dev', dev, trained.predict(dev), labels, seed=13).classification.macro_f1:.3f}"
     with tempfile.TemporaryDirectory() as folder:
-        training.save(trained, Path(folder) / task, config, task=task, data={})
+        training.save(trained, Path(folder) / task, group[task], task=task, data={})
         for item in SETS:
             if item.task == task and (public / item.file).is_file():
                 yield str(figure(item, score(item, public / item.file, Path(folder) / task)))

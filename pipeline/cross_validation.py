@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline import cases, evaluation, topic
 from pipeline.cases import Cases
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Example, Prediction
+from pipeline.classifiers.contract import Example, Prediction, TaskExamples
 from pipeline.classifiers.store import Engine
 from pipeline.corpus import LabelledArticle
-from pipeline.datasets import Task
+from pipeline.datasets import TASKS, Task
 from pipeline.errors import DataError
 from pipeline.evaluation import Scores
 from pipeline.metrics import Interval
@@ -54,45 +54,65 @@ def assign(articles: Sequence[LabelledArticle], folds: int) -> dict[str, int]:
 def out_of_fold(
     articles: Sequence[LabelledArticle],
     topics: Mapping[str, topic.Definition],
-    configs: Mapping[Task, training.Config],
+    groups: Sequence[Mapping[Task, training.Config]],
     *,
     folds: int,
     seeds: Sequence[int],
+    tasks: Collection[Task] = TASKS,
 ) -> Iterator[OutOfFold]:
-    """Train each task's engines once a fold and seed, and score the predictions of all folds together.
+    """Train the engines of ``tasks`` once a fold and seed, and score each one's predictions of all folds together.
 
-    Of the other folds, the next one stops training and calibrates, as the dev split does; the rest trains.
+    Of the other folds, the next one stops training and calibrates, as the dev split does; the rest trains. The tasks of
+    a group are trained on one encoder, also where only one of them is asked for.
     """
     fold_of = assign(articles, folds)
     parts = [[article for article in articles if fold_of[article.outlet] == fold] for fold in range(folds)]
-    for task, config in configs.items():
-        by_fold = [cases.of_task(task, part, tuple(topics)) for part in parts]
-        examples = [example for own in by_fold for example in own.examples]
-        labels = by_fold[0].labels
-        added = topic.subject_examples(topics) if task == "topic" else []
-        engines: tuple[Engine, ...] = tuple(dict.fromkeys((config.engine, *config.compared)))
+    for group in groups:
+        asked = [task for task in group if task in tasks]
+        if not asked:
+            continue
+        by_fold = {task: [cases.of_task(task, part, tuple(topics)) for part in parts] for task in group}
+        added = topic.subject_examples(topics) if "topic" in group else []
         for seed in seeds:
-            seeded = config.model_copy(update={"seed": seed})
-            scores = [
-                evaluation.score(
-                    engine, examples, _predictions(seeded, engine, by_fold, added, labels), labels, seed=seed
-                )
-                for engine in engines
-            ]
-            scores.append(_majority(by_fold, labels, seed))
-            yield OutOfFold(task, seed, tuple(scores))
+            seeded = {task: config.model_copy(update={"seed": seed}) for task, config in group.items()}
+            found = _predictions(seeded, asked, by_fold, added)
+            for task in asked:
+                examples = [example for own in by_fold[task] for example in own.examples]
+                labels = by_fold[task][0].labels
+                scores = [
+                    evaluation.score(engine, examples, predictions, labels, seed=seed)
+                    for engine, predictions in found[task].items()
+                ]
+                yield OutOfFold(task, seed, (*scores, _majority(by_fold[task], labels, seed)))
 
 
 def _predictions(
-    config: training.Config, engine: Engine, by_fold: Sequence[Cases], added: Sequence[Example], labels: Sequence[str]
-) -> list[Prediction]:
-    found: list[Prediction] = []
-    for fold, held_out in enumerate(by_fold):
-        dev = (fold + 1) % len(by_fold)
-        train = [example for number, own in enumerate(by_fold) if number not in (fold, dev) for example in own.examples]
-        trained = training.train(config, engine, [*train, *added], by_fold[dev].examples, labels)
-        found += trained.predict(held_out.examples)
+    group: Mapping[Task, training.Config],
+    asked: Sequence[Task],
+    by_fold: Mapping[Task, Sequence[Cases]],
+    added: Sequence[Example],
+) -> dict[Task, dict[Engine, list[Prediction]]]:
+    """Return what each engine of a task says to the cases of all folds."""
+    found: dict[Task, dict[Engine, list[Prediction]]] = {task: {} for task in asked}
+    for fold in range(len(by_fold[asked[0]])):
+        examples = {task: _without(fold, own, added) for task, own in by_fold.items()}
+        chosen = training.train_group(group, examples)
+        for task in asked:
+            config, own = group[task], examples[task]
+            trained = {config.engine: chosen[task]}
+            for engine in config.compared:
+                if engine not in trained:
+                    trained[engine] = training.train(config, engine, own.train, own.dev, own.labels)
+            for engine, model in trained.items():
+                found[task].setdefault(engine, []).extend(model.predict(by_fold[task][fold].examples))
     return found
+
+
+def _without(fold: int, by_fold: Sequence[Cases], added: Sequence[Example]) -> TaskExamples:
+    """Return what a task is trained on where a fold is held out."""
+    dev = (fold + 1) % len(by_fold)
+    train = [example for number, own in enumerate(by_fold) if number not in (fold, dev) for example in own.examples]
+    return TaskExamples([*train, *added], by_fold[dev].examples, by_fold[dev].labels)
 
 
 def _majority(by_fold: Sequence[Cases], labels: Sequence[str], seed: int) -> Scores:

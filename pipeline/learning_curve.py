@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import cases, topic
 from pipeline.classifiers import training
+from pipeline.classifiers.contract import TaskExamples
 from pipeline.corpus import LabelledArticle
-from pipeline.datasets import TASKS, Task
+from pipeline.datasets import Task
 from pipeline.records import tree_digest
 
 
@@ -33,9 +35,10 @@ class Curve:
     points: tuple[Point, ...]
 
 
-def digest(data: Sequence[Path], configs: Mapping[Task, training.Config]) -> str:
+def digest(data: Sequence[Path], groups: Sequence[Mapping[Task, training.Config]]) -> str:
     """Return what identifies a curve: the digest of the folders and files behind it, and of its settings."""
-    parts = [tree_digest(path) for path in data] + [configs[task].model_dump_json() for task in TASKS]
+    settings = [{task: config.model_dump(mode="json") for task, config in group.items()} for group in groups]
+    parts = [*map(tree_digest, data), json.dumps(settings)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -43,18 +46,29 @@ def points(
     train: Sequence[LabelledArticle],
     dev: Sequence[LabelledArticle],
     topics: Mapping[str, topic.Definition],
-    configs: Mapping[Task, training.Config],
+    groups: Sequence[Mapping[Task, training.Config]],
     sizes: Sequence[int],
 ) -> Iterator[Point]:
-    """Train each task on growing parts of ``train``, each containing the one before, and score it on ``dev``.
+    """Train the tasks on growing parts of ``train``, each containing the one before, and score them on ``dev``.
 
-    A size beyond the articles there are means all of them.
+    Those of a group are trained on one encoder. A size beyond the articles there are means all of them.
     """
     order = sorted(train, key=lambda article: hashlib.sha256(article.id.encode()).digest())
     for size in sorted({min(size, len(order)) for size in sizes}):
-        for task in TASKS:
-            examples = cases.of_task(task, order[:size], tuple(topics)).examples
-            added = topic.subject_examples(topics) if task == "topic" else []
-            config, stop = configs[task], cases.of_task(task, dev, tuple(topics))
-            trained = training.train(config, config.engine, examples + added, stop.examples, stop.labels)
-            yield Point(task, config.engine, size, len(examples), round(trained.scores["dev_macro_f1"], 4))
+        for group in groups:
+            examples = {task: _examples(task, order[:size], dev, topics) for task in group}
+            trained = training.train_group(group, examples)
+            for task, config in group.items():
+                count = len(cases.of_task(task, order[:size], tuple(topics)).examples)
+                yield Point(task, config.engine, size, count, round(trained[task].scores["dev_macro_f1"], 4))
+
+
+def _examples(
+    task: Task,
+    train: Sequence[LabelledArticle],
+    dev: Sequence[LabelledArticle],
+    topics: Mapping[str, topic.Definition],
+) -> TaskExamples:
+    added = topic.subject_examples(topics) if task == "topic" else []
+    own, stop = (cases.of_task(task, articles, tuple(topics)) for articles in (train, dev))
+    return TaskExamples([*own.examples, *added], stop.examples, stop.labels)

@@ -62,7 +62,7 @@ class Predictor:
             elif self._aggregation is None:
                 raise ModelError(
                     f"{self.model.folder} has no {stance.ASSET}, so it answers for texts that name their target once; "
-                    "name a folder that the stage train_stance wrote"
+                    "name a folder that the stage train_sentences wrote"
                 )
             else:
                 found.append(self._aggregation.predict(own))

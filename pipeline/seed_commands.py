@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +12,7 @@ from pipeline.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from pipeline.agreement import Agreement, Decision
-    from pipeline.classifiers import training
     from pipeline.corpus_check import Finding
-    from pipeline.datasets import Task
     from pipeline.seeds import GoldArticle
 
 SHORT = 1  # exit code: the corpus falls short of what is required
@@ -150,24 +148,23 @@ def curve(
     ),
 ) -> None:
     """Print dev macro-F1 of topic, stance and claims for growing numbers of training articles."""
-    from pipeline import learning_curve
+    from pipeline import learning_curve, task_groups
     from pipeline import topic as topic_task
     from pipeline.corpus import read_labelled, read_split
-    from pipeline.datasets import TASKS
     from pipeline.records import write_jsonl
 
-    configs = _training_configs(config, TASKS)
+    groups = task_groups.read(config)
     splits = read_split(split)
     train, dev = (read_labelled(stripped, splits, name) for name in ("train", "dev"))
     found = []
     for point in learning_curve.points(
-        train, dev, topic_task.load_topics(topics), configs, sizes or [68, 136, 272, len(train)]
+        train, dev, topic_task.load_topics(topics), groups, sizes or [68, 136, 272, len(train)]
     ):
         typer.echo(
             f"{point.task:7} {point.engine:12} {point.articles:4} articles  dev macro-F1 {point.dev_macro_f1:.4f}"
         )
         found.append(point)
-    whole = learning_curve.Curve(learning_curve.digest([stripped, split, topics], configs), tuple(found))
+    whole = learning_curve.Curve(learning_curve.digest([stripped, split, topics], groups), tuple(found))
     write_jsonl(output, [whole])
     typer.echo(f"curve {whole.digest[:12]} in {output}", err=True)
 
@@ -184,7 +181,7 @@ def cross_validate(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Print out-of-fold scores of topic, stance and claims over all seed articles, grouped by outlet."""
-    from pipeline import cross_validation
+    from pipeline import cross_validation, task_groups
     from pipeline import topic as topic_task
     from pipeline.corpus import ARTICLES as LABELLED
     from pipeline.corpus import LabelledArticle
@@ -194,32 +191,16 @@ def cross_validate(
     if unknown := [task for task in tasks or () if task not in TASKS]:
         raise ConfigError(f"no task {unknown[0]!r}; known: {', '.join(TASKS)}")
     corpus = list(read_jsonl(stripped / LABELLED, LabelledArticle))
-    configs = _training_configs(config, [task for task in TASKS if not tasks or task in tasks])
+    asked = [task for task in TASKS if not tasks or task in tasks]
     typer.echo(cross_validation.HEADER)
     results = []
     for result in cross_validation.out_of_fold(
-        corpus, topic_task.load_topics(topics), configs, folds=folds, seeds=seeds or [13]
+        corpus, topic_task.load_topics(topics), task_groups.read(config), folds=folds, seeds=seeds or [13], tasks=asked
     ):
         typer.echo(cross_validation.rows(result))
         results.append(result)
     if summary := cross_validation.spread(results):
         typer.echo(f"\n{summary}")
-
-
-def _training_configs(config: Path, tasks: Iterable[Task]) -> dict[Task, training.Config]:
-    from pipeline import config as configuration
-    from pipeline import stage_runner
-    from pipeline.classifiers import training
-
-    sections = configuration.load(config, stage_runner.names())
-    found: dict[Task, training.Config] = {}
-    for task in tasks:
-        section = configuration.section(
-            sections, f"train_{task}", stage_runner.load(f"train_{task}").config, source=config
-        )
-        assert isinstance(section, training.Config)
-        found[task] = section
-    return found
 
 
 def describe(one: Agreement) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,8 +63,8 @@ def test_who_predicts_an_outlet_has_neither_trained_nor_stopped_on_it(monkeypatc
         return train(config, engine, examples, dev, labels)
 
     monkeypatch.setattr(training, "train", spy)
-    configs: dict[Task, training.Config] = {"claims": training.Config(engine="linear")}
-    (found,) = cross_validation.out_of_fold(articles, {}, configs, folds=4, seeds=[1])
+    groups: list[dict[Task, training.Config]] = [{"claims": training.Config(engine="linear")}]
+    (found,) = cross_validation.out_of_fold(articles, {}, groups, folds=4, seeds=[1])
     held_out = [set("ABCD") - trained - stopped for trained, stopped in seen]
     assert sorted(map(sorted, held_out)) == [["A"], ["B"], ["C"], ["D"]]
     assert all(not trained & stopped for trained, stopped in seen)
@@ -74,10 +75,27 @@ def test_who_predicts_an_outlet_has_neither_trained_nor_stopped_on_it(monkeypatc
 
 def test_the_spread_is_told_once_there_are_several_seeds() -> None:
     articles = [article(number, "ABC"[number % 3]) for number in range(6)]
-    configs: dict[Task, training.Config] = {"claims": training.Config(engine="linear")}
-    results = list(cross_validation.out_of_fold(articles, {}, configs, folds=3, seeds=[1, 2]))
+    groups: list[dict[Task, training.Config]] = [{"claims": training.Config(engine="linear")}]
+    results = list(cross_validation.out_of_fold(articles, {}, groups, folds=3, seeds=[1, 2]))
     assert [result.seed for result in results] == [1, 2]
     assert cross_validation.spread(results[:1]) == ""
     assert cross_validation.spread(results).splitlines()[0].startswith("claims linear: macro-F1 1.000 ± 0.000")
     columns = {row.count("|") for result in results for row in cross_validation.rows(result).splitlines()}
     assert columns == {cross_validation.HEADER.splitlines()[0].count("|")}
+
+
+def test_where_one_task_of_an_encoder_is_asked_for_the_other_is_trained_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    articles = [article(number, "ABC"[number % 3]) for number in range(6)]
+    seen: list[tuple[list[str], set[int]]] = []
+
+    def train(configs: Mapping[str, training.Config], examples: Mapping[str, Any]) -> dict[str, training.Trained]:
+        seen.append((list(configs), {config.seed for config in configs.values()}))
+        own = examples["claims"]
+        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own.train, own.dev, own.labels))
+
+    monkeypatch.setattr(training, "train_group", train)
+    config = training.Config(engine="linear")
+    group: dict[Task, training.Config] = {"stance": config, "claims": config}
+    results = list(cross_validation.out_of_fold(articles, {}, [group], folds=3, seeds=[5], tasks=["claims"]))
+    assert [result.task for result in results] == ["claims"]
+    assert seen == [(["stance", "claims"], {5})] * 3

@@ -19,7 +19,8 @@ import typing
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,12 @@ MEND = "run '.venv/bin/python -m tests.test_readme' and look at the diff"
 _MAX_QUOTE = 96  # characters of an article's text quoted in the example
 _MANY = 4  # paths of one folder; so many or more are written as folder/*
 _SCORES = {
-    "boilerplate": ("Role of a line", "train_boilerplate"),
-    "topic": ("Topic of an article", "train_topic"),
-    "stance": ("Stance of a sentence", "train_stance"),
-    "article_stance": ("Stance of an article", "train_stance"),
-    "claims": ("Claim label of a sentence", "train_claims"),
-    "listed_claims": ("Claims listed for a raw article", "train_claims"),
+    "boilerplate": ("Role of a line", ("train_boilerplate",)),
+    "topic": ("Topic of an article", ("train_topic",)),
+    "stance": ("Stance of a sentence", ("train_sentences", "stance")),
+    "article_stance": ("Stance of an article", ("train_sentences", "stance")),
+    "claims": ("Claim label of a sentence", ("train_sentences", "claims")),
+    "listed_claims": ("Claims listed for a raw article", ("train_sentences", "claims")),
 }
 
 
@@ -156,7 +157,7 @@ def score_table() -> str | None:
         own = figures[name]
         others = {other: value["macro_f1"] for other, value in own.items() if isinstance(value, dict)}
         compared = "; ".join(f"{other} {value:.3f}" for other, value in sorted(others.items())) or "–"
-        engine = config[section].get("engine", "linear")
+        engine = reduce(getitem, section, config).get("engine", "linear")
         rows.append(
             (
                 title,

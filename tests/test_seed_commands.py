@@ -20,7 +20,7 @@ from pipeline.corpus import (
     LabelledSentence,
     LabelledTarget,
 )
-from pipeline.datasets import TASKS
+from pipeline.datasets import Task
 from pipeline.records import write_jsonl
 from pipeline.seeds import GoldArticle
 from pipeline.stages import split
@@ -286,10 +286,8 @@ def test_kappa_without_decisions_says_what_writes_them(small: Place) -> None:
 
 # --- curve
 
-CURVE_CONFIG = "".join(
-    f"train_{task}: {{engine: linear, linear: {{hash_bits: 12, char_ngrams: [2, 3], regularisation: 0.1}}}}\n"
-    for task in TASKS
-)
+_LINEAR = "{engine: linear, linear: {hash_bits: 12, char_ngrams: [2, 3], regularisation: 0.1}}"
+CURVE_CONFIG = f"train_topic: {_LINEAR}\ntrain_sentences: {{stance: {_LINEAR}, claims: {_LINEAR}}}\n"
 
 
 def labelled(gold: GoldArticle) -> LabelledArticle:
@@ -365,10 +363,12 @@ def test_the_same_curve_is_written_twice(curve: Curve) -> None:
 
 
 def test_the_digest_of_a_curve_is_another_once_a_label_the_split_a_topic_or_a_setting_changed(curve: Curve) -> None:
-    configs: dict[str, training.Config] = {task: training.Config(engine="linear") for task in TASKS}
+    config = training.Config(engine="linear")
+    apart: list[dict[Task, training.Config]] = [{"topic": config}, {"stance": config}, {"claims": config}]
+    groups = list(apart)
 
     def digest() -> str:
-        return learning_curve.digest([curve.root / name for name in ("stripped", "split", "topics.yaml")], configs)
+        return learning_curve.digest([curve.root / name for name in ("stripped", "split", "topics.yaml")], groups)
 
     content = corpora.seed(22)
     curve.label([parse(content, "s22")])
@@ -380,9 +380,11 @@ def test_the_digest_of_a_curve_is_another_once_a_label_the_split_a_topic_or_a_se
     digests.append(digest())
     corpora.write(curve.root, {"topics.yaml": TOPICS_FILE.replace("cup finals", "cup final")})
     digests.append(digest())
-    configs["claims"] = training.Config(engine="linear", seed=14)
+    groups[2] = {"claims": training.Config(engine="linear", seed=14)}
     digests.append(digest())
-    assert len(set(digests)) == 5
+    groups[1:] = [{"stance": config, "claims": config}]  # trained on one encoder
+    digests.append(digest())
+    assert len(set(digests)) == 6
 
 
 def test_the_curve_s_digest_covers_the_topics_whose_subjects_it_trains_on(curve: Curve) -> None:

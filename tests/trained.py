@@ -15,8 +15,10 @@ from tests.dvc_deps import ROOT
 
 STAGES = (
     "collect", "collect_datasets", "clean", "split", "train_boilerplate", "strip_boilerplate",
-    "train_topic", "train_stance", "train_claims", "evaluate", "annotate",
+    "train_topic", "train_sentences", "evaluate", "annotate",
 )  # fmt: skip
+LINEAR = {"engine": "linear", "linear": {"hash_bits": 12}}
+"""Settings with which claims train in a moment."""
 _OUTPUTS = ("output", "model", "compared", "plots")
 
 
@@ -63,8 +65,12 @@ class Trained:
             },
             "strip_boilerplate": {**corpus, "model": models / "boilerplate", "output": stripped},
             "train_topic": {**training, "topics": configs / "topics.yaml"},
-            "train_stance": {**training, "targets": configs / "targets.yaml"},
-            "train_claims": training,
+            "train_sentences": {
+                **labelled,
+                "targets": configs / "targets.yaml",
+                "models": models,
+                "compared": data / "compared",
+            },
             "evaluate": {
                 **corpus,
                 **labelled,
@@ -84,12 +90,15 @@ class Trained:
         return self.root / "configs" / "smoke.yaml"
 
     def config(self, stage: str, **changes: Any) -> Any:
-        """Return a stage's section of configs/smoke.yaml, with some settings changed."""
+        """Return a stage's section of configs/smoke.yaml, with some settings changed, those of its tasks one by one."""
         from pipeline import config, stage_runner
 
         sections = config.load(self.settings, stage_runner.names())
-        changed = {stage: {**(sections.get(stage) or {}), **changes}}
-        return config.section(changed, stage, stage_runner.load(stage).config, source=self.settings)
+        changed = dict(sections.get(stage) or {})
+        for name, value in changes.items():
+            within = stage == "train_sentences" and isinstance(value, dict)
+            changed[name] = {**changed[name], **value} if within else value
+        return config.section({stage: changed}, stage, stage_runner.load(stage).config, source=self.settings)
 
     def run(self, stage: str, settings: dict[str, Any] | None = None, **paths: Path) -> dict[str, float]:
         """Run a stage on what this run left, with some settings and paths replaced."""
@@ -100,7 +109,9 @@ class Trained:
     def rerun(self, stage: str, root: Path, settings: dict[str, Any] | None = None) -> dict[str, float]:
         """Run a stage on what this run left, and let it write below another root."""
         outputs = {
-            name: root / path.relative_to(self.root) for name, path in self.paths(stage).items() if name in _OUTPUTS
+            name: root / path.relative_to(self.root)
+            for name, path in self.paths(stage).items()
+            if name in _OUTPUTS or (stage, name) == ("train_sentences", "models")
         }
         return self.run(stage, settings, **outputs)
 
@@ -147,10 +158,9 @@ def manifest(folder: Path) -> dict[str, Any]:
 def light_models(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The four models with linear engines and English rules alone: they load in a moment; tests damage only copies."""
     root = tmp_path_factory.mktemp("light")
-    for task in ("topic", "stance"):
-        shutil.copytree(trained.models / task, root / "models" / task)
+    shutil.copytree(trained.models / "topic", root / "models" / "topic")
     (root / "lexicon").mkdir()
     shutil.copy(trained.root / "configs" / "boilerplate" / "en.yaml", root / "lexicon")
     trained.run("train_boilerplate", lexicon=root / "lexicon", model=root / "models" / "boilerplate")
-    trained.rerun("train_claims", root, {"engine": "linear", "linear": {"hash_bits": 12}})
+    trained.rerun("train_sentences", root, {"claims": LINEAR})
     return root / "models"

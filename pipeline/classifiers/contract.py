@@ -34,6 +34,16 @@ class Example:
     """The article it comes from: resampling draws whole groups."""
 
 
+@dataclass(frozen=True)
+class TaskExamples:
+    """What a task is trained on, what guides its training, and its labels."""
+
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    """For early stopping, temperature and thresholds; every label must be known."""
+    labels: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The most probable label, its calibrated probability, and whether that is too low to be trusted."""

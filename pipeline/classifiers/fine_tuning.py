@@ -1,10 +1,12 @@
-"""Fine-tune an encoder with its head: what the transformer engine's training needs beside its inference."""
+"""Fine-tune an encoder with its heads: what the transformer engine's training needs beside its inference."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,8 @@ from transformers import (
 from transformers import logging as logging_of_transformers
 
 from pipeline.classifiers import encoders, processor
-from pipeline.classifiers.contract import Example, candidates
-from pipeline.classifiers.networks import LabelLogits, Network, TorchSession
+from pipeline.classifiers.contract import Example, TaskExamples, candidates
+from pipeline.classifiers.networks import LabelLogits, Network, TorchSession, encoded, pooled
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.transformer import Config, TransformerClassifier
 from pipeline.classifiers.windows import Window, pad, windows
@@ -45,7 +47,15 @@ _LOG = logging.getLogger("newsfacts")
 def fit(
     train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int
 ) -> TransformerClassifier:
-    """Fine-tune the configured encoder and return the epoch that is best on ``dev`` by macro-F1, or the last averaged.
+    """Fine-tune the configured encoder for one task, see ``fit_together``."""
+    return fit_together({"task": TaskExamples(train, dev, labels)}, config, seed=seed)["task"]
+
+
+def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int) -> dict[str, TransformerClassifier]:
+    """Fine-tune one encoder with a head for each task; an epoch shows the examples of all, in batches of any.
+
+    Of the epochs, that is taken which is best on the tasks' ``dev`` by macro-F1, or the last are averaged. The
+    classifiers share the encoder's module; each is saved whole.
 
     Raises:
         ConfigError: more layers are to be kept than the encoder has.
@@ -59,13 +69,16 @@ def fit(
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder_dropout
-    focused = any(example.focus for example in train)
-    module = LabelLogits(encoder, len(labels), focused=focused, dropout=config.dropout)
-    network = Network.of(module, tokenizer)
+    networks: dict[str, Network] = {}
+    for task, examples in tasks.items():
+        focused = any(example.focus for example in examples.train)
+        head = LabelLogits(encoder, len(examples.labels), focused=focused, dropout=config.dropout)
+        networks[task] = Network.of(head, tokenizer)
+    model = _WithLoss({task: network.module for task, network in networks.items()}, config.label_smoothing)
+    inputs = max((network.inputs for network in networks.values()), key=len)
     texts = TextTokenizer(tokenizer.backend_tokenizer)
-    weights = _label_weights(train, labels) if config.class_weight else np.ones(len(labels))
-    datasets = [_dataset(part, labels, weights, texts, config.max_tokens) for part in (train, dev)]
-    average = _AverageEpochs(module, config.averaged_epochs) if config.averaged_epochs > 1 else None
+    datasets = _datasets(tasks, model.columns, texts, config)
+    average = _AverageEpochs(model, config.averaged_epochs) if config.averaged_epochs > 1 else None
     choosing: TrainerCallback = average or EarlyStoppingCallback(early_stopping_patience=config.patience)
     with tempfile.TemporaryDirectory() as checkpoints:
         steps = config.epochs * -(-len(datasets[0]) // config.batch_size)
@@ -97,24 +110,30 @@ def fit(
             seed=seed,
         )
         trainer = Trainer(
-            model=_WithLoss(module, config.label_smoothing),
+            model=model,
             args=arguments,
             train_dataset=datasets[0],
             eval_dataset=datasets[1],
-            data_collator=lambda rows: _collate(rows, network.inputs),
-            compute_metrics=_macro_f1,
+            data_collator=partial(_collate, inputs=inputs),
+            compute_metrics=partial(_macro_f1, columns=model.columns),
             callbacks=[choosing, _LogEpochs()],
-            optimizers=(_optimizer(module, config), None),
+            optimizers=(_optimizer(model, config), None),
         )
         trainer.remove_callback(PrinterCallback)  # it prints raw dictionaries
         trainer.train()
     if average:
-        module.load_state_dict(average.mean.module.state_dict())
+        model.load_state_dict(average.mean.module.state_dict())
     encoder.set_attn_implementation("sdpa")  # as a loaded classifier will have it
-    module.eval()
-    return TransformerClassifier(
-        tuple(labels), lambda: TorchSession(network), texts, config.max_tokens, lambda: network
-    )
+    model.eval()
+    return {
+        task: _classifier(network, tasks[task].labels, texts, config.max_tokens) for task, network in networks.items()
+    }
+
+
+def _classifier(
+    network: Network, labels: Sequence[str], tokenizer: TextTokenizer, max_tokens: int
+) -> TransformerClassifier:
+    return TransformerClassifier(tuple(labels), lambda: TorchSession(network), tokenizer, max_tokens, lambda: network)
 
 
 def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
@@ -136,35 +155,50 @@ def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
 
 
 class _WithLoss(nn.Module):
-    """A network as the Trainer takes it: with the weighted loss where labels are given.
+    """Networks of one encoder as the Trainer takes them: each text, read once, counts in the loss of its own task.
 
-    ``labels`` is 1 for each label that a text has or may have, shape (batch, labels); ``weight`` has shape (batch,).
+    The labels of all tasks stand side by side, each task's in its ``columns``. ``labels`` is 1 for each that a text has
+    or may have, shape (batch, all labels), and so tells its task; ``weight`` has shape (batch,).
     """
 
-    def __init__(self, network: LabelLogits, smoothing: float) -> None:
+    def __init__(self, networks: Mapping[str, LabelLogits], smoothing: float) -> None:
         super().__init__()
-        self.network = network
+        first = next(iter(networks.values()))
+        self.encoder = first.encoder
+        self.dropout = first.dropout
+        self.heads = nn.ModuleDict({task: network.head for task, network in networks.items()})
+        self.focused = {task: network.focused for task, network in networks.items()}
         self.smoothing = smoothing
+        sizes = [network.head.out_features for network in networks.values()]
+        ends = list(accumulate(sizes))
+        self.columns = {task: slice(end - size, end) for task, size, end in zip(networks, sizes, ends, strict=True)}
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
+        labels: Tensor,
+        weight: Tensor,
         token_type_ids: Tensor | None = None,
         focus_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        weight: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        logits = self.network(input_ids, attention_mask, token_type_ids, focus_mask)
-        if focus_mask is not None:
-            logits = logits.squeeze(1)  # each text of training has one focus
-        if labels is None or weight is None:
-            return {"logits": logits}
-        scores = nn.functional.log_softmax(logits, dim=1)
-        # Where several labels are possible, their total probability counts (Cour et al. 2011, partial labels).
-        loss = -torch.logsumexp(scores.masked_fill(labels == 0, -torch.inf), dim=1)
-        loss = (1 - self.smoothing) * loss - self.smoothing * scores.mean(dim=1)
-        return {"loss": (loss * weight).sum() / weight.sum(), "logits": logits}
+        hidden = encoded(self.encoder, input_ids, attention_mask, token_type_ids)
+        logits = torch.full(labels.shape, -torch.inf)
+        total = torch.zeros(())
+        for task, head in self.heads.items():
+            columns = self.columns[task]
+            rows = labels[:, columns].any(dim=1)
+            focus = focus_mask[rows] if focus_mask is not None and self.focused[task] else None
+            own = head(self.dropout(pooled(hidden[rows], attention_mask[rows], focus))).float()
+            if focus is not None:
+                own = own.squeeze(1)  # each text of training has one focus
+            scores = nn.functional.log_softmax(own, dim=1)
+            # Where several labels are possible, their total probability counts (Cour et al. 2011, partial labels).
+            loss = -torch.logsumexp(scores.masked_fill(labels[rows, columns] == 0, -torch.inf), dim=1)
+            loss = (1 - self.smoothing) * loss - self.smoothing * scores.mean(dim=1)
+            total = total + (loss * weight[rows]).sum()
+            logits[rows, columns] = own.detach()
+        return {"loss": total / weight.sum(), "logits": logits}
 
 
 class _LogEpochs(TrainerCallback):
@@ -177,8 +211,10 @@ class _LogEpochs(TrainerCallback):
         control: TrainerControl,  # noqa: ARG002  # the Trainer gives it
         **given: Any,
     ) -> None:
-        score = given["metrics"]["eval_macro_f1"]
-        _LOG.info("epoch %d of %d: dev macro-F1 %.4f", round(state.epoch or 0), args.num_train_epochs, score)
+        prefix = "eval_macro_f1_"
+        scores = {name.removeprefix(prefix): f for name, f in given["metrics"].items() if name.startswith(prefix)}
+        named = [f"{task} {score:.4f}" if len(scores) > 1 else f"{score:.4f}" for task, score in scores.items()]
+        _LOG.info("epoch %d of %d: dev macro-F1 %s", round(state.epoch or 0), args.num_train_epochs, ", ".join(named))
 
 
 class _AverageEpochs(TrainerCallback):
@@ -200,13 +236,13 @@ class _AverageEpochs(TrainerCallback):
             self.mean.update_parameters(self._network)
 
 
-def _optimizer(network: LabelLogits, config: Config) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if config.freeze_embeddings and name.startswith("encoder.embeddings."):
             parameter.requires_grad_(False)
             continue
-        rate = config.learning_rate * (10 if name.startswith("head.") else 1)
+        rate = config.learning_rate * (10 if name.startswith("heads.") else 1)
         decay = 0.0 if parameter.ndim == 1 else config.weight_decay
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
@@ -221,30 +257,44 @@ def _label_weights(examples: Sequence[Example], labels: Sequence[str]) -> np.nda
     return weights
 
 
-def _dataset(
+def _datasets(
+    tasks: Mapping[str, TaskExamples], columns: Mapping[str, slice], tokenizer: TextTokenizer, config: Config
+) -> tuple[Dataset, Dataset]:
+    """Return the windows of all tasks, those to train on and those of dev."""
+    train: list[dict[str, Any]] = []
+    dev: list[dict[str, Any]] = []
+    width = max(own.stop for own in columns.values())
+    for task, own in tasks.items():
+        weights = _label_weights(own.train, own.labels) if config.class_weight else np.ones(len(own.labels))
+        for examples, found in ((own.train, train), (own.dev, dev)):
+            gold = candidates(examples, own.labels)
+            placed = np.zeros((len(examples), width), dtype=np.float32)
+            placed[:, columns[task]] = gold
+            found += _rows(examples, placed, gold @ weights / gold.sum(axis=1), tokenizer, config.max_tokens)
+    return Dataset.from_list(train), Dataset.from_list(dev)
+
+
+def _rows(
     examples: Sequence[Example],
-    labels: Sequence[str],
+    labels: np.ndarray[Any, np.dtype[np.float32]],
     weights: np.ndarray[Any, np.dtype[np.float64]],
     tokenizer: TextTokenizer,
     max_tokens: int,
-) -> Dataset:
-    gold = candidates(examples, labels)
-    weights = gold @ weights / gold.sum(axis=1)
+) -> list[dict[str, Any]]:
+    """Return the windows of examples; those of one share its weight."""
     found = windows(examples, tokenizer, max_tokens)
     share = 1 / np.bincount([window.example for window in found], minlength=len(examples)).clip(min=1)
-    return Dataset.from_list(
-        [
-            {
-                "ids": window.ids,
-                "types": window.types,
-                "focus": window.focus,
-                "labels": gold[window.example].tolist(),
-                "weight": float(weights[window.example] * share[window.example]),
-                "length": window.length,
-            }
-            for window in found
-        ]
-    )
+    return [
+        {
+            "ids": window.ids,
+            "types": window.types,
+            "focus": window.focus,
+            "labels": labels[window.example].tolist(),
+            "weight": float(weights[window.example] * share[window.example]),
+            "length": window.length,
+        }
+        for window in found
+    ]
 
 
 def _collate(rows: list[dict[str, Any]], inputs: Sequence[str]) -> dict[str, Tensor]:
@@ -255,7 +305,13 @@ def _collate(rows: list[dict[str, Any]], inputs: Sequence[str]) -> dict[str, Ten
     return batch
 
 
-def _macro_f1(prediction: EvalPrediction) -> dict[str, float]:
-    guessed = np.asarray(prediction.predictions).argmax(-1)
-    gold = np.asarray(prediction.label_ids).argmax(-1)
-    return {"macro_f1": float(f1_score(gold, guessed, average="macro", zero_division=0))}
+def _macro_f1(prediction: EvalPrediction, columns: Mapping[str, slice]) -> dict[str, float]:
+    """Return each task's macro-F1, and their mean."""
+    logits, gold = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+    scores: dict[str, float] = {}
+    for task, own in columns.items():
+        rows = gold[:, own].any(axis=1)
+        guessed = logits[rows, own].argmax(axis=1)
+        scores[task] = float(f1_score(gold[rows, own].argmax(axis=1), guessed, average="macro", zero_division=0))
+    named = {f"macro_f1_{task}": score for task, score in scores.items()}
+    return {"macro_f1": float(np.mean(list(scores.values()))), **named}

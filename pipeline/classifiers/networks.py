@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,15 +48,26 @@ class LabelLogits(nn.Module):
 
         ``focus_mask`` is 1 for the tokens of each focus, shape (batch, focuses, tokens); a focused network needs it.
         """
-        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
-        pooled = mean_pool(hidden, attention_mask)
-        if focus_mask is not None:
-            mask = focus_mask.to(hidden.dtype)
-            focus = (mask @ hidden) / mask.sum(2, keepdim=True).clamp(min=1)
-            pooled = torch.cat((pooled.unsqueeze(1).expand_as(focus), focus), dim=2)
-        logits: Tensor = self.head(self.dropout(pooled)).float()
+        hidden = encoded(self.encoder, input_ids, attention_mask, token_type_ids)
+        logits: Tensor = self.head(self.dropout(pooled(hidden, attention_mask, focus_mask))).float()
         return logits
+
+
+def encoded(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None) -> Tensor:
+    """Return an encoder's last hidden states of a padded batch, shape (batch, tokens, width)."""
+    types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+    hidden: Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
+    return hidden
+
+
+def pooled(hidden: Tensor, attention_mask: Tensor, focus_mask: Tensor | None) -> Tensor:
+    """Return what a head sees: means over texts, and where there are focuses, each text's beside that of each focus."""
+    texts = mean_pool(hidden, attention_mask)
+    if focus_mask is None:
+        return texts
+    mask = focus_mask.to(hidden.dtype)
+    focuses = (mask @ hidden) / mask.sum(2, keepdim=True).clamp(min=1)
+    return torch.cat((texts.unsqueeze(1).expand_as(focuses), focuses), dim=2)
 
 
 def mean_pool(hidden: Tensor, attention_mask: Tensor) -> Tensor:
@@ -87,6 +99,14 @@ class Network:
         save_file(_to_half(self.module.state_dict()), folder / WEIGHTS)
         encoder.config.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+    def encoder_digest(self) -> str:
+        """Return the sha256 of the encoder's weights as ``save`` writes them, the head aside."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(_to_half(self.module.state_dict()).items()):
+            if not name.startswith("head."):
+                digest.update(name.encode() + tensor.numpy().tobytes())
+        return digest.hexdigest()
 
 
 def load(folder: Path, labels: int, *, focused: bool) -> Network:

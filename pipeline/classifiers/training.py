@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -15,7 +16,7 @@ from pipeline import metrics
 from pipeline.classifiers import dev as dev_cases
 from pipeline.classifiers import embedding, ensemble, fine_tuning, linear, parity, store
 from pipeline.classifiers.calibration import fit_temperature, predictions
-from pipeline.classifiers.contract import Classifier, Example, Prediction, candidates, gold_indices
+from pipeline.classifiers.contract import Classifier, Example, Prediction, TaskExamples, candidates, gold_indices
 from pipeline.classifiers.dev import DevCase
 from pipeline.classifiers.embedding import Config as EmbeddingConfig
 from pipeline.classifiers.ensemble import Config as EnsembleConfig
@@ -25,6 +26,7 @@ from pipeline.classifiers.transformer import Config as TransformerConfig
 from pipeline.config import Section
 from pipeline.errors import DataError
 
+Name = TypeVar("Name", bound=str)
 _ALWAYS = 1.0001  # a threshold that no probability reaches
 _LOG = logging.getLogger("newsfacts")
 
@@ -76,6 +78,27 @@ def train(
         if partial := [example for example in train if not example.label]:
             completed = _most_probable(classifier, partial)
             classifier = _fit_regression(config, engine, known + completed, dev, labels)
+    return _calibrated(config, engine, classifier, dev)
+
+
+def train_group(configs: Mapping[Name, Config], examples: Mapping[Name, TaskExamples]) -> dict[Name, Trained]:
+    """Train the engine of a task as configured; of several tasks, transformers on one encoder.
+
+    Several must agree in their seed and in the transformer's settings: those of the first are taken.
+    """
+    if len(configs) == 1:
+        return {
+            task: train(own, own.engine, examples[task].train, examples[task].dev, examples[task].labels)
+            for task, own in configs.items()
+        }
+    first = next(iter(configs.values()))
+    chosen: dict[str, TaskExamples] = {task: examples[task] for task in configs}
+    found = fine_tuning.fit_together(chosen, first.transformer, seed=first.seed)
+    return {task: _calibrated(own, "transformer", found[task], examples[task].dev) for task, own in configs.items()}
+
+
+def _calibrated(config: Config, engine: Engine, classifier: Classifier, dev: Sequence[Example]) -> Trained:
+    labels = classifier.labels
     logits = classifier.logits(dev)
     temperature = fit_temperature(logits, gold_indices(dev, labels))
     found = predictions(logits, labels, temperature=temperature, min_score=0.0)
@@ -133,30 +156,28 @@ def _most_probable(classifier: Classifier, partial: Sequence[Example]) -> list[E
     return [replace(example, label=classifier.labels[row]) for example, row in zip(partial, best, strict=True)]
 
 
-def train_all(
+def compare(
+    chosen: Trained,
     config: Config,
-    train_examples: Sequence[Example],
-    dev: Sequence[Example],
-    labels: Sequence[str],
+    examples: TaskExamples,
     *,
     task: str,
     data: Mapping[str, str],
     compared: Path,
-) -> tuple[Trained, dict[str, float]]:
-    """Train the engine and those to compare; the latter are saved below ``compared``.
+) -> dict[str, float]:
+    """Train the engines to compare with the chosen one and save them below ``compared``.
 
-    Returns the trained engine, for its task to save, and the dev scores of all, those compared by name.
+    Returns the numbers of examples and the dev scores of all, those compared by name.
     """
     compared.mkdir(parents=True, exist_ok=True)
-    scores: dict[str, float] = {}
+    found: dict[str, float] = {"train_examples": len(examples.train), "dev_examples": len(examples.dev)}
+    found |= chosen.scores
     for engine in config.compared:
         if engine != config.engine:
-            other = train(config, engine, train_examples, dev, labels)
+            other = train(config, engine, examples.train, examples.dev, examples.labels)
             save(other, compared / engine, config, task=task, data=data)
-            scores |= {f"{engine}_{name}": value for name, value in other.scores.items()}
-    chosen = train(config, config.engine, train_examples, dev, labels)
-    counts = {"train_examples": len(train_examples), "dev_examples": len(dev)}
-    return chosen, {**counts, **chosen.scores, **scores}
+            found |= {f"{engine}_{name}": value for name, value in other.scores.items()}
+    return found
 
 
 def save(

@@ -105,10 +105,17 @@ class TransformerClassifier:
         return unread_share(examples, self.tokenizer, self.max_tokens)
 
     def save(self, folder: Path) -> None:
-        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``."""
+        """Write half-precision weights, the encoder's configuration and the tokenizer into ``folder``.
+
+        The settings beside them have a digest of the encoder's weights: folders in which it is equal share an encoder.
+        """
         network = self.network()
         network.save(folder)
-        settings = {"max_tokens": self.max_tokens, "focused": network.module.focused}
+        settings = {
+            "max_tokens": self.max_tokens,
+            "focused": network.module.focused,
+            "encoder": network.encoder_digest(),
+        }
         (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline import datasets as added
 from pipeline import topic
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import Example, TaskExamples
 from pipeline.classifiers.store import Engine
 from pipeline.corpus import Split, read_labelled, read_split
 from pipeline.records import tree_digest
@@ -34,16 +34,9 @@ def run(
 
     data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
     known = topic.load_topics(topics)
-    labels = tuple(known)
-    chosen, scores = training.train_all(
-        config,
-        of("train") + topic.subject_examples(known),
-        of("dev"),
-        labels,
-        task="topic",
-        data=data,
-        compared=compared,
-    )
+    examples = TaskExamples(of("train") + topic.subject_examples(known), of("dev"), tuple(known))
+    chosen = training.train(config, config.engine, examples.train, examples.dev, examples.labels)
+    scores = training.compare(chosen, config, examples, task="topic", data=data, compared=compared)
     assets = {topic.ASSET: topics.read_bytes()}
     training.save(chosen, model, config, task="topic", data=data, assets=assets, seeds=seeds("dev"))
     return scores

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import random
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,12 +15,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
+from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from pipeline.classifiers import encoders, fine_tuning
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers import encoders, fine_tuning, transformer
+from pipeline.classifiers.contract import Example, TaskExamples
 from pipeline.classifiers.networks import LabelLogits
-from tests.classifiers.test_transformer import LABELS, config, sentences
+from pipeline.classifiers.transformer import Config, TransformerClassifier
+from tests.classifiers.test_transformer import LABELS, best, config, pairs, sentences
+from tests.encoders import MAKERS
 
 
 def test_training_twice_gives_the_same_weights(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
@@ -37,7 +45,7 @@ def test_the_weights_of_the_last_epochs_are_averaged(
     heads: list[Tensor] = []
 
     def keep(*given: object, model: nn.Module, **others: object) -> None:
-        heads.append(model.get_parameter("network.head.weight").detach().clone())
+        heads.append(model.get_parameter("heads.task.weight").detach().clone())
 
     monkeypatch.setattr("pipeline.classifiers.fine_tuning._LogEpochs.on_evaluate", keep)
     given = config(tiny_encoders["bert"], epochs=3, averaged_epochs=2)
@@ -47,6 +55,76 @@ def test_the_weights_of_the_last_epochs_are_averaged(
     torch.testing.assert_close(head.data, (heads[1] + heads[2]) / 2)
     with pytest.raises(ValueError, match="averaged_epochs is 9, of 8 epochs"):
         config(tiny_encoders["bert"], averaged_epochs=9)
+
+
+def tasks() -> dict[str, TaskExamples]:
+    """Return a task whose sentences have labels of their own, and one of names within them."""
+    return {
+        "whole": TaskExamples(sentences(160, 1), sentences(40, 2), LABELS),
+        "name": TaskExamples(pairs(160, 1), pairs(40, 2), ("praise", "blame")),
+    }
+
+
+@pytest.fixture(scope="module", params=sorted(MAKERS))
+def together(
+    request: pytest.FixtureRequest, tiny_encoders: dict[str, Path]
+) -> tuple[Config, dict[str, TransformerClassifier]]:
+    own = config(tiny_encoders[request.param], averaged_epochs=2)
+    return own, fine_tuning.fit_together(tasks(), own, seed=5)
+
+
+def test_one_encoder_learns_two_tasks(together: tuple[Config, dict[str, TransformerClassifier]]) -> None:
+    _, found = together
+    assert {task: classifier.labels for task, classifier in found.items()} == {
+        "whole": LABELS,
+        "name": ("praise", "blame"),
+    }
+    for task, test in (("whole", sentences(40, 3)), ("name", pairs(40, 3))):
+        hits = sum(label == example.label for label, example in zip(best(found[task], test), test, strict=True))
+        assert hits >= 36, task
+
+
+def test_folders_of_one_encoder_tell_it_and_each_answers_alone_as_it_was_trained(
+    together: tuple[Config, dict[str, TransformerClassifier]], tmp_path: Path
+) -> None:
+    own, found = together
+    for task, test in (("whole", sentences(40, 3)), ("name", pairs(40, 3))):
+        (tmp_path / task).mkdir()
+        found[task].save(tmp_path / task)
+        loaded = transformer.load(tmp_path / task, found[task].labels)
+        np.testing.assert_allclose(loaded.logits(test), found[task].logits(test), atol=0.02)
+    digests = {task: encoder_digest(tmp_path / task) for task in found}
+    assert digests["whole"] == digests["name"]
+    weights = [load_file(tmp_path / task / "model.safetensors") for task in found]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0] if name.startswith("encoder."))
+    (tmp_path / "apart").mkdir()
+    alone = tasks()["whole"]
+    fine_tuning.fit(alone.train, alone.dev, alone.labels, own, seed=5).save(tmp_path / "apart")
+    assert encoder_digest(tmp_path / "apart") != digests["whole"]
+
+
+def encoder_digest(folder: Path) -> str:
+    found: str = json.loads((folder / transformer.SETTINGS).read_text(encoding="utf-8"))["encoder"]
+    return found
+
+
+def test_the_epoch_taken_is_the_best_of_both_tasks_and_the_log_names_each(
+    tiny_encoders: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    own = config(tiny_encoders["bert"], epochs=3)
+    with caplog.at_level(logging.INFO, logger="newsfacts"):
+        found = fine_tuning.fit_together(tasks(), own, seed=5)
+        fine_tuning.fit(sentences(8, 1), sentences(8, 2), LABELS, config(tiny_encoders["bert"], epochs=1), seed=5)
+    *lines, alone = caplog.messages
+    told = [re.fullmatch(r"epoch \d of 3: dev macro-F1 whole (0\.\d{4}|1\.0000), name (\S+)", line) for line in lines]
+    means = [sum(map(float, one.groups())) / 2 for one in told if one]
+    assert len(means) == 3
+    assert re.fullmatch(r"epoch 1 of 1: dev macro-F1 \d\.\d{4}", alone)
+    scores = []
+    for task, examples in tasks().items():
+        gold, labels = [one.label for one in examples.dev], sorted({one.label or "" for one in examples.dev})
+        scores.append(f1_score(gold, best(found[task], examples.dev), labels=labels, average="macro"))
+    assert sum(scores) / 2 == pytest.approx(max(means), abs=0.03)  # training may have bf16
 
 
 def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
@@ -103,7 +181,7 @@ def learned(
     with torch.no_grad():
         network.head.weight.copy_(torch.eye(labels))
         network.head.bias.zero_()
-    found = fine_tuning._WithLoss(network, smoothing)(
+    found = fine_tuning._WithLoss({"task": network}, smoothing)(
         input_ids=torch.arange(count)[:, None],
         attention_mask=torch.ones(count, 1),
         labels=possible,
@@ -160,3 +238,31 @@ def test_of_what_a_text_may_be_nothing_is_preferred() -> None:
     first, second, excluded = gradient[0].tolist()
     assert first == pytest.approx(second)
     assert first < 0 < excluded
+
+
+@given(cases(), cases(), st.randoms(use_true_random=False))
+def test_a_text_counts_in_its_own_task_alone(one: Case, other: Case, order: random.Random) -> None:
+    """Whatever else stands in its batch: the loss of a mixed one is the mean of all texts' own losses."""
+    sizes = [own[0].shape[1] for own in (one, other)]
+    states = torch.block_diag(one[0], other[0])
+    possible, weight = torch.block_diag(one[1], other[1]), torch.cat((one[2], other[2]))
+    encoder = Given(states)
+    networks = {task: LabelLogits(encoder, size, focused=False) for task, size in zip("ab", sizes, strict=True)}
+    with torch.no_grad():
+        for columns, network in zip((slice(0, sizes[0]), slice(sizes[0], sum(sizes))), networks.values(), strict=True):
+            network.head.weight.copy_(torch.eye(sum(sizes))[columns])
+            network.head.bias.zero_()
+    rows = order.sample(range(len(states)), len(states))
+    found = fine_tuning._WithLoss(networks, 0.1)(
+        input_ids=torch.tensor(rows)[:, None],
+        attention_mask=torch.ones(len(rows), 1),
+        labels=possible[rows],
+        weight=weight[rows],
+    )
+    apart = [(learned(*own, smoothing=0.1)[0], own[2].sum()) for own in (one, other)]
+    expected = sum(loss * share for loss, share in apart) / weight.sum()
+    torch.testing.assert_close(found["loss"].detach(), expected, atol=1e-5, rtol=1e-4)
+    own_logits = torch.where(
+        torch.block_diag(torch.ones_like(one[1]), torch.ones_like(other[1])) > 0, states, -torch.inf
+    )
+    torch.testing.assert_close(found["logits"], own_logits[rows])

@@ -39,6 +39,19 @@ def sentences(count: int, seed: int) -> list[Example]:
     return found
 
 
+def pairs(count: int, seed: int) -> list[Example]:
+    """Return sentences with two names, one of which the label is about: which one, the focus alone tells."""
+    draw = random.Random(seed)
+    found = []
+    for number in range(count):
+        words = draw.choices(WORDS.split()[:20], k=4)
+        text = " ".join([*words[:2], "mayor", "praised", *words[2:], "council", "blamed"])
+        name, label = ("mayor", "praise") if number % 2 == 0 else ("council", "blame")
+        start = text.index(f" {name} ") + 1
+        found.append(Example(text, focus=(start, start + len(name)), label=label, group=str(number)))
+    return found
+
+
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def fitted(request: pytest.FixtureRequest, tiny_encoders: dict[str, Path]) -> TransformerClassifier:
     folder = tiny_encoders[request.param]
@@ -110,17 +123,6 @@ def test_the_end_of_a_long_text_counts_as_its_beginning(fitted: TransformerClass
 
 
 def test_the_focus_decides_between_two_names(tiny_encoders: dict[str, Path]) -> None:
-    def pairs(count: int, seed: int) -> list[Example]:
-        draw = random.Random(seed)
-        found = []
-        for number in range(count):
-            words = draw.choices(WORDS.split()[:20], k=4)
-            text = " ".join([*words[:2], "mayor", "praised", *words[2:], "council", "blamed"])
-            name, label = ("mayor", "praise") if number % 2 == 0 else ("council", "blame")
-            start = text.index(f" {name} ") + 1
-            found.append(Example(text, focus=(start, start + len(name)), label=label, group=str(number)))
-        return found
-
     fitted = fine_tuning.fit(pairs(160, 1), pairs(40, 2), LABELS, config(tiny_encoders["bert"]), seed=5)
     test = pairs(40, 3)
     assert sum(found == example.label for found, example in zip(best(fitted, test), test, strict=True)) >= 38

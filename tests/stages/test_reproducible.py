@@ -24,22 +24,23 @@ torch.set_num_threads(1)
 first, root, tiny = Trained(Path(sys.argv[1]), {}), Path(sys.argv[2]), json.loads(sys.argv[3])
 for stage in (
     "collect", "collect_datasets", "clean", "split",
-    "train_boilerplate", "strip_boilerplate", "train_stance", "annotate",
+    "train_boilerplate", "strip_boilerplate", "annotate",
 ):
     first.rerun(stage, root)
 first.rerun("train_topic", root, {"compared": []})
-first.rerun("train_claims", root, tiny)
+first.rerun("train_sentences", root, tiny)
 """
 
 
 @pytest.fixture(scope="module")
 def tiny(tiny_encoders: dict[str, Path]) -> dict[str, object]:
-    """Settings that fine-tune a tiny encoder in a moment."""
-    return {"transformer": {"encoder": settings(tiny_encoders["bert"]), "max_tokens": 48, "epochs": 1}}
+    """Settings that fine-tune a tiny encoder for both tasks in a moment."""
+    own = {"encoder": settings(tiny_encoders["bert"]), "max_tokens": 48, "epochs": 1}
+    return {task: {"engine": "transformer", "transformer": own} for task in ("stance", "claims")}
 
 
 def test_another_process_leaves_the_same_bytes(trained: Trained, tiny: dict[str, object], tmp_path: Path) -> None:
-    trained.rerun("train_claims", tmp_path / "tiny", tiny)
+    trained.rerun("train_sentences", tmp_path / "tiny", tiny)
     environment = {**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     arguments = [str(trained.root), str(tmp_path / "again"), json.dumps(tiny)]
     subprocess.run([sys.executable, "-c", AGAIN, *arguments], cwd=tmp_path, env=environment, check=True, timeout=300)

@@ -85,11 +85,11 @@ class Registry:
     root: Path
     uri: str
 
-    def log(self, task: str) -> None:
+    def log(self, *tasks: str) -> None:
         from pipeline.tracking import runs
 
-        folder = Path("models") / task
-        run = runs.StageRun(f"train_{task}", {}, {}, {"model": folder}, {}, 1.0, "0" * 64)
+        stage = f"train_{tasks[0]}" if len(tasks) == 1 else "train_sentences"
+        run = runs.StageRun(stage, {}, {}, {task: Path("models") / task for task in tasks}, {}, 1.0, "0" * 64)
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.root)
             patch.setenv("MLFLOW_TRACKING_URI", self.uri)
@@ -127,14 +127,15 @@ def registry(made_store: Store, light_models: Path, tmp_path: Path) -> Registry:
 def registered(
     made_store: Store, trained: Trained, light_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Registry:
-    """All four tasks registered; claims by the transformer, whose folder is gone when a test looks at it."""
+    """All four tasks registered by their three stages; claims by the transformer; the folders are gone by then."""
     root = tmp_path_factory.mktemp("registered")
     found = copied(made_store, root)
-    for task, folder in folders(trained, light_models).items():
-        (root / "models").mkdir(exist_ok=True)
-        shutil.copytree(folder, root / "models" / task)
-        found.log(task)
-        shutil.rmtree(root / "models" / task)
+    sources = folders(trained, light_models)
+    for tasks in (("boilerplate",), ("topic",), ("stance", "claims")):
+        for task in tasks:
+            shutil.copytree(sources[task], root / "models" / task)
+        found.log(*tasks)
+        shutil.rmtree(root / "models")
     return found
 
 
