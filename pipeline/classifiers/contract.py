@@ -83,6 +83,11 @@ class Session(Protocol):
         """The names of the arrays that a batch must have."""
         ...
 
+    @property
+    def finer(self) -> Session | None:
+        """The same network in full precision, where this one is in 8 bits: it decides what this one leaves open."""
+        ...
+
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
         """Yield the network's output for each batch, in order; it may draw batches ahead.
 

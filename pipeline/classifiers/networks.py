@@ -144,6 +144,7 @@ class TorchSession:
 
     def __init__(self, network: Network, *, bf16: bool = False, threads: int | None = None) -> None:
         self.inputs = network.inputs
+        self.finer = None
         self._module = network.module
         self._bf16 = bf16
         self._threads = threads

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from pipeline.classifiers import transformer
 from pipeline.classifiers.contract import Example, Logits, Prediction, Session
 from pipeline.classifiers.runtime import Runtime
 from pipeline.classifiers.store import Model
-from pipeline.classifiers.transformer import TransformerClassifier, averaged
+from pipeline.classifiers.transformer import TransformerClassifier
 from pipeline.classifiers.windows import Window, windows
 
 if TYPE_CHECKING:
@@ -129,14 +128,8 @@ class _Encoder:
 
     def logits(self, found: Sequence[Window], sizes: Mapping[str, int]) -> dict[str, Logits]:
         """Return the logits of each task's examples."""
-        widths = [len(classifier.labels) for classifier in self._classifiers]
-        every = averaged(found, self.session, sum(sizes.values()), sum(widths))
-        rows = np.split(every, np.cumsum(list(sizes.values()))[:-1])
-        columns = np.cumsum([0, *widths])
-        return {
-            task: own[:, columns[place] : columns[place + 1]]
-            for place, (task, own) in enumerate(zip(self.models, rows, strict=True))
-        }
+        shapes = [(sizes[task], len(model.manifest.labels)) for task, model in self.models.items()]
+        return dict(zip(self.models, transformer.logits(found, self.session, shapes), strict=True))
 
 
 def together(digests: Sequence[str]) -> str:

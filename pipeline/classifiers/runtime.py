@@ -7,7 +7,7 @@ import importlib.util
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ LIBRARIES = {
 """What each kind of runtime needs; all but torch are extras of this package, of the same name."""
 # Numbers that OpenVINO quantizes by one scale: fewer are nearer to the truth, and slower. It divides the widths of
 # MiniLM's layers and of BERT's; a layer whose width it does not divide is computed in floating point.
-GROUP = 192
+GROUP = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,12 @@ class Runtime:
         from pipeline.classifiers import export
 
         threads = self.threads or processor.cores()
+        finer = replace(self, name=kind).session(network) if precision == "int8" else None
         if kind == "onnx":
             form: export.Form = "dynamic-int8" if precision == "int8" else "fp32"
-            return _OnnxSession(export.graph(network, self.model, form), threads)
+            return _OnnxSession(export.graph(network, self.model, form), threads, finer)
         form = "weight-int8" if precision == "int8" else "fp32"
-        return _OpenVinoSession(export.graph(network, self.model, form), threads, precision)
+        return _OpenVinoSession(export.graph(network, self.model, form), threads, precision, finer)
 
 
 TORCH = Runtime(REFERENCE)
@@ -115,7 +116,7 @@ def _fast(name: str) -> bool:
 class _OnnxSession:
     """A graph that ONNX Runtime runs, one batch after the other."""
 
-    def __init__(self, graph: Path, threads: int) -> None:
+    def __init__(self, graph: Path, threads: int, finer: Session | None = None) -> None:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
@@ -128,6 +129,7 @@ class _OnnxSession:
         except (*self._errors, errors.InvalidGraph, errors.NoSuchFile) as error:
             raise ModelError(f"ONNX Runtime cannot run {graph} ({error}); choose another runtime") from error
         self.inputs = tuple(given.name for given in self._session.get_inputs())
+        self.finer = finer
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
         for batch in batches:
@@ -141,7 +143,7 @@ class _OnnxSession:
 class _OpenVinoSession:
     """A graph that OpenVINO runs, each batch on a thread of its own, while the next ones are drawn."""
 
-    def __init__(self, graph: Path, threads: int, precision: str) -> None:
+    def __init__(self, graph: Path, threads: int, precision: str, finer: Session | None = None) -> None:
         import openvino
 
         in_bf16 = precision == "bf16" or (precision == "int8" and processor.has_bf16())
@@ -165,6 +167,7 @@ class _OpenVinoSession:
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot run {graph} ({error}); choose another runtime") from error
         self.inputs = tuple(given.any_name for given in compiled.inputs)
+        self.finer = finer
         # One more request than threads: one that ends finds the next batch waiting.
         self._requests = [compiled.create_infer_request() for _ in range(threads + 1)]
 

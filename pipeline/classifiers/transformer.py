@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pipeline.classifiers import encoders
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pipeline.classifiers.networks import Network
 
 SETTINGS = "engine.json"
+# Logits by which the two most probable labels differ: 8 bits err by 0.06 in the mean, and by 0.25 at most in 99 of 100.
+NEARLY_TIED = 0.3
 
 
 class Config(Section):
@@ -98,7 +101,8 @@ class TransformerClassifier:
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return logits, shape (n, labels), averaged over a text's windows."""
         found = windows(examples, self.tokenizer, self.max_tokens)
-        return averaged(found, self.session, len(examples), len(self.labels))
+        [own] = logits(found, self.session, [(len(examples), len(self.labels))])
+        return own
 
     def unread(self, examples: Sequence[Example]) -> float:
         """Return the share of the examples' tokens that no window holds."""
@@ -119,14 +123,41 @@ class TransformerClassifier:
         (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 
-def averaged(found: Sequence[Window], session: Session, examples: int, width: int) -> Logits:
-    """Return the mean of what a session says to each example's windows, shape (examples, width)."""
-    sums = np.zeros((examples, width), dtype=np.float32)
-    counts = np.zeros(examples, dtype=np.float32)
+def logits(found: Sequence[Window], session: Session, shapes: Sequence[tuple[int, int]]) -> list[Logits]:
+    """Return the mean of what a session says to each example's windows, for each task of its network.
+
+    ``shapes`` are the examples and labels of the tasks: windows number the examples through, and the network's output
+    has the labels side by side. What 8 bits leave open, the session in full precision decides.
+    """
+    total = sum(examples for examples, _ in shapes), sum(labels for _, labels in shapes)
+    tasks = _tasks(_averaged(found, session, total), shapes)
+    if session.finer is not None:
+        tied = [_nearly_tied(own) for own in tasks]
+        unsettled = np.concatenate(tied)
+        again = [window for window in found if unsettled[window.example]]
+        finer = _tasks(_averaged(again, session.finer, total), shapes)
+        for own, better, rows in zip(tasks, finer, tied, strict=True):
+            own[rows] = better[rows]
+    return tasks
+
+
+def _averaged(found: Sequence[Window], session: Session, shape: tuple[int, int]) -> Logits:
+    sums, counts = np.zeros(shape, dtype=np.float32), np.zeros(shape[0], dtype=np.float32)
     for numbers, output in answers(found, session):
         np.add.at(sums, numbers, output)
         np.add.at(counts, numbers, 1)
-    return sums / counts[:, None]
+    return sums / counts.clip(min=1)[:, None]
+
+
+def _tasks(every: Logits, shapes: Sequence[tuple[int, int]]) -> list[Logits]:
+    rows, columns = np.cumsum([(0, 0), *shapes], axis=0).T
+    return [every[rows[place] : rows[place + 1], columns[place] : columns[place + 1]] for place in range(len(shapes))]
+
+
+def _nearly_tied(found: Logits) -> NDArray[np.bool_]:
+    ordered = np.sort(found, axis=1)
+    tied: NDArray[np.bool_] = ordered[:, -1] - ordered[:, -2] < NEARLY_TIED
+    return tied
 
 
 def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> TransformerClassifier:

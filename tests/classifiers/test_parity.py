@@ -50,6 +50,7 @@ class Changed:
 
     def __init__(self, session: Session, one_of: int) -> None:
         self.inputs = session.inputs
+        self.finer = None
         self._session = session
         self._one_of = one_of
         self._seen = 0
