@@ -75,7 +75,7 @@ def _measure(source: str, models: Path, most: int) -> dict[str, Any]:
         }
         for _ in range(REPEATS)
     ]
-    alone = measured(best, source, models, compared, threads=1)
+    alone = measured(best, source, models, own, threads=1)
     others = [annotated(name, source, models, compared) for name in runtime.available()]
     tenth, whole = (annotated(best, source, models, size) for size in (max(1, available // 10), available))
     several = annotated(best, source, models, own, workers=WORKERS)
