@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,8 +52,8 @@ def main(
 ) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
-        source = articles or _seeds(collected, Path(folder) / "seeds.jsonl")
-        found = _measure(source, models, most)
+        source = articles or _records(read_jsonl(collected / ARTICLES, Article), Path(folder) / "seeds.jsonl")
+        found = _measure(source, models, most, Path(folder))
     typer.echo(table(found["runs"]))
     for name, value in found["figures"].items():
         typer.echo(f"{name}: {value}")
@@ -61,7 +61,7 @@ def main(
     output.write_text(json.dumps({**found["figures"], "runs": found["runs"]}, indent=1) + "\n", encoding="utf-8")
 
 
-def _measure(source: str, models: Path, most: int) -> dict[str, Any]:
+def _measure(source: str, models: Path, most: int, folder: Path) -> dict[str, Any]:
     available = sum(isinstance(unit, Unit) for unit in itertools.islice(_units(source), most))
     compared, own = min(COMPARED, available), min(OWN, available)
     threads = batch.threads(None)
@@ -77,7 +77,9 @@ def _measure(source: str, models: Path, most: int) -> dict[str, Any]:
     ]
     alone = measured(best, source, models, own, threads=1)
     others = [annotated(name, source, models, compared) for name in runtime.available()]
-    tenth, whole = (annotated(best, source, models, size) for size in (max(1, available // 10), available))
+    # Every tenth article, not the first ones: these may be shorter than the others.
+    sample = _records(itertools.islice(_articles(source, available), 0, None, 10), folder / "tenth.jsonl")
+    tenth, whole = annotated(best, sample, models, available), annotated(best, source, models, available)
     several = annotated(best, source, models, own, workers=WORKERS)
     peak = gemm_peak(1)
     rates = {variant: statistics.median(rate(run[variant]) for run in repeats) for variant in repeats[0]}
@@ -109,10 +111,15 @@ def _units(source: str) -> Iterator[Any]:
     return reading.units([source], reading.Config())
 
 
-def _seeds(collected: Path, place: Path) -> str:
-    """Write the seed articles as records and return where they are."""
+def _articles(source: str, most: int) -> Iterator[Article]:
+    read = itertools.islice(reading.read([source], reading.Config()), most)
+    return (item for item in read if isinstance(item, Article))
+
+
+def _records(articles: Iterable[Article], place: Path) -> str:
+    """Write articles as records and return where they are."""
     with place.open("w", encoding="utf-8") as stream:
-        for article in read_jsonl(collected / ARTICLES, Article):
+        for article in articles:
             stream.write(json.dumps({"id": article.id, "title": article.title, "text": article.raw}) + "\n")
     return str(place)
 

@@ -74,7 +74,9 @@ class _KnownWords(dict[str, Columns]):
 
     def __missing__(self, word: str) -> Columns:
         columns = _hashed(_in_word(f" {word} ", *self._lengths), self._width)
-        if len(word) <= _LONG and len(self) < _MANY:
+        if len(self) >= _MANY:
+            self.clear()
+        if len(word) <= _LONG:
             self[word] = columns
         return columns
 
