@@ -175,9 +175,14 @@ def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_
     different = [stage for stage in STAGES if parsed("public", stage) != parsed("pipeline", stage)]
     assert different == ["collect_datasets", "train_sentences"]
     public, default = (parsed(name, "train_sentences").model_dump() for name in ("public", "pipeline"))
-    for task in ("stance", "claims"):
+    tuned = {
+        "stance": {"averaged_epochs", "epochs", "label_smoothing", "layers"},
+        "claims": {"epochs", "layers", "learning_rate"},
+    }
+    for task, names in tuned.items():
         own, others = public[task].pop("transformer"), default[task].pop("transformer")
-        assert {name for name in own if own[name] != others[name]} == {"averaged_epochs", "label_smoothing", "layers"}
+        assert {name for name in own if own[name] != others[name]} == names
+    assert (public.pop("one_encoder"), default.pop("one_encoder")) == (False, True)
     assert public == default
 
 
