@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from pipeline.report.html.document import page
 from tests.report import material
@@ -107,7 +107,7 @@ def test_filters_leave_the_rows_that_fit(opened: Open) -> None:
     found.locator("[name=gold]").select_option("promo")
     assert rows(found) == []
     found.get_by_role("button", name="Show all").click()
-    found.wait_for_function("document.querySelector('#shown').textContent === '25 of 25 shown'")
+    expect(found.locator("#shown")).to_have_text("25 of 25 shown", timeout=PATIENCE)
     found.locator("[name=score]").fill("0.6")
     assert all(float(row[4]) >= 0.6 for row in rows(found))
     assert 0 < len(rows(found)) < len(everything)
@@ -160,7 +160,7 @@ def test_a_place_that_is_none_leaves_the_filters(opened: Open, written: Path) ->
 def test_a_link_of_a_task_shows_its_mistakes_alone(opened: Open) -> None:
     found = opened()
     found.locator("[data-show-task=stance]").click()
-    found.wait_for_function("document.querySelector('#shown').textContent === '5 of 25 shown'")
+    expect(found.locator("#shown")).to_have_text("5 of 25 shown", timeout=PATIENCE)
     assert {row[0] for row in rows(found)} == {"Stance of a sentence"}
 
 
