@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 Counts = NDArray[np.float64]
 
@@ -139,6 +138,8 @@ def average_precision(
     """Return average precision, and its interval by a bootstrap that resamples whole groups; None without positives."""
     if not any(positive):
         return None
+    from sklearn.metrics import average_precision_score  # seconds and megabytes, which inference goes without
+
     values, truth = np.asarray(scores), np.asarray(positive)
     found = float(average_precision_score(truth, values))
     drawn = [

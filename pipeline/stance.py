@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
 
 from pipeline import targets
 from pipeline.article import STANCE_LABELS, Stance
@@ -119,6 +118,8 @@ def fit_aggregation(articles: Sequence[tuple[Sequence[Prediction], str]]) -> Agg
     """Fit on (sentence predictions, gold article stance) pairs; without all three labels, fall back to the mean."""
     if {label for _, label in articles} != set(STANCE_LABELS):
         return Aggregation(np.array([[4.0, 0.0], [0.0, 4.0], [-2.0, -2.0]]), np.array([0.0, 0.0, 2.0]))
+    from sklearn.linear_model import LogisticRegression
+
     features = np.stack([summary(sentences) for sentences, _ in articles])
     # Balanced: the corpus has its targets because articles take sides on them, so its shares are not those of news.
     model = LogisticRegression(C=10.0, max_iter=1000, class_weight="balanced").fit(

@@ -67,7 +67,7 @@ OUTSIDE = {
     "onnxruntime": "classifiers",
     "openvino": "classifiers",
     "safetensors": "classifiers",
-    "skops": "classifiers",
+    "mmh3": "classifiers",
     "ray": "ray_engine",
     "fastwarc": "warc",
     "fsspec": "storage",

@@ -557,7 +557,7 @@ def test_doctor_names_what_is_wrong_and_what_to_do(
     assert outcome.code == 3
     wrong = [line for line in outcome.out.splitlines() if line.startswith("WRONG")]
     assert [line.partition(":")[0] for line in wrong] == ["WRONG model topic", "WRONG model stance", "WRONG tracking"]
-    assert "linear.skops was altered" in wrong[0]
+    assert "linear.safetensors was altered" in wrong[0]
     assert "make repro" in wrong[1]
     assert "MLFLOW_TRACKING_URI" in wrong[2]
 
@@ -755,13 +755,13 @@ def test_a_missing_models_folder_is_named_with_the_way_to_get_one(source: Path, 
 
 
 def changed_byte(folder: Path) -> None:
-    content = bytearray((folder / "linear.skops").read_bytes())
+    content = bytearray((folder / "linear.safetensors").read_bytes())
     content[len(content) // 2] ^= 1
-    (folder / "linear.skops").write_bytes(content)
+    (folder / "linear.safetensors").write_bytes(content)
 
 
 def missing_file(folder: Path) -> None:
-    (folder / "linear.skops").unlink()
+    (folder / "linear.safetensors").unlink()
 
 
 def foreign_file(folder: Path) -> None:
@@ -792,8 +792,8 @@ def cut_manifest(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
-        (changed_byte, "linear.skops was altered"),
-        (missing_file, "linear.skops is missing"),
+        (changed_byte, "linear.safetensors was altered"),
+        (missing_file, "linear.safetensors is missing"),
         (foreign_file, "linear.pkl is no file of this model"),
         (changed_threshold, "manifest.json was altered"),
         (other_manifest, "is no manifest of this version"),

@@ -204,12 +204,12 @@ def test_an_input_that_ends_every_process_is_named_and_the_rest_is_kept(
 def test_a_fault_that_a_process_finds_is_told_as_without_it(light_models: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
     shutil.copytree(light_models, models)
-    (models / "claims" / "linear.skops").unlink()
+    (models / "claims" / "linear.safetensors").unlink()
     source = write(tmp_path / "in.jsonl", [{"text": NEWS}])
     for workers in ("1", "2"):
         outcome = annotate(models, source, tmp_path / workers / "out.jsonl", "--workers", workers)
         assert outcome.code == 3
-        assert "linear.skops is missing" in outcome.err
+        assert "linear.safetensors is missing" in outcome.err
         assert not list((tmp_path / workers).iterdir())
 
 

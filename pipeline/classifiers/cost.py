@@ -58,15 +58,8 @@ def _counted(model: Model, examples: Sequence[Example]) -> tuple[int, float]:
 
 
 def _linear(classifier: object, examples: Sequence[Example]) -> tuple[int, float]:
-    """Count the weights of each n-gram of a text, multiplied and added for each label."""
     assert isinstance(classifier, LinearClassifier)
-    regressions = classifier.model["regression"].estimators_
-    parameters = sum(one.coef_.size + one.intercept_.size for one in regressions)
-    table = np.empty((len(examples), 3), dtype=object)
-    for row, example in enumerate(examples):
-        table[row] = (example.text, example.pair or "", dict(example.features))
-    filled = int(np.count_nonzero(classifier.model["columns"].transform(table).data)) if examples else 0
-    return int(parameters), 2.0 * filled * len(regressions)
+    return classifier.parameters, classifier.operations(examples)
 
 
 def _embedding(classifier: object, examples: Sequence[Example]) -> tuple[int, float]:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from safetensors.numpy import load_file, save_file
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.classifiers import encoders
 from pipeline.classifiers.contract import Example, Logits
@@ -133,6 +132,7 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     Raises:
         ModelError: the encoder cannot be found or has the wrong digest.
     """
+    from sklearn.linear_model import LogisticRegression
     from transformers import AutoModel, AutoTokenizer
 
     folder = encoders.resolve(config.encoder)

@@ -101,7 +101,7 @@ def load(folder: Path, labels: tuple[str, ...]) -> EnsembleClassifier:
     """Read a saved classifier.
 
     Raises:
-        ModelError: a member's file holds a type outside the allow-list.
+        ModelError: another version wrote a member.
     """
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     classifiers: dict[str, Classifier] = {

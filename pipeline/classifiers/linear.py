@@ -1,39 +1,37 @@
-"""The linear engine: hashed TF-IDF of words and character n-grams, plus named features, into logistic regression."""
+"""The linear engine: hashed TF-IDF of words and character n-grams, plus named features, into logistic regression.
+
+scikit-learn fits it; what answers afterwards needs numpy and scipy alone, and a file of plain numbers.
+"""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile, ZipInfo
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import skops.io
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 from scipy import sparse
 from scipy.special import expit
-from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction import DictVectorizer
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline
 
 from pipeline.classifiers import ngrams
 from pipeline.classifiers.contract import Example, Logits
+from pipeline.classifiers.ngrams import Kind
 from pipeline.config import Section
 from pipeline.errors import ModelError
 
-FILE = "linear.skops"
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+WEIGHTS = "linear.safetensors"
+SETTINGS = "linear.json"
 _PORTION = 200_000  # characters whose n-grams are counted at once: each takes some hundred bytes
-_SCHEMA = "schema.json"
-_ADDRESS = re.compile(r'"__id__": (\d+)')
-# skops trusts scikit-learn's own classes; beyond them only these load.
-_ALLOWED = ("numpy.dtype", "scipy.sparse._csr.csr_matrix")
+Floats = NDArray[np.float32]
 
 
 class Config(Section):
@@ -50,44 +48,130 @@ class Config(Section):
 
 
 @dataclass(frozen=True)
+class Terms:
+    """N-grams of one kind: the logarithm of how often a text has each, times its idf, scaled to unit length."""
+
+    kind: Kind
+    of: Literal["text", "pair"]
+    """What of an example is counted."""
+    idf: Floats
+    """Inverse document frequency of each column, shape (columns,)."""
+    weights: Floats
+    """Shape (columns, regressions)."""
+
+    def scores(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """Return what these n-grams add to each regression, shape (n, regressions)."""
+        matrix, lengths = self._weighed(examples)
+        scores: NDArray[np.float64] = (matrix @ self.weights.astype(np.float64)) / lengths[:, None]
+        return scores
+
+    def filled(self, examples: Sequence[Example]) -> int:
+        """Return how many columns these examples fill, each counted for itself."""
+        return int(self._weighed(examples)[0].nnz)
+
+    def _weighed(self, examples: Sequence[Example]) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+        """Return weighed counts and their lengths, by which they are yet to be divided."""
+        texts = [example.text if self.of == "text" else example.pair or "" for example in examples]
+        matrix = ngrams.counts(texts, self.kind)
+        matrix.data = (np.log(matrix.data) + 1) * self.idf[matrix.indices]
+        rows = np.repeat(np.arange(len(texts)), np.diff(matrix.indptr))
+        lengths = np.sqrt(np.bincount(rows, matrix.data**2, minlength=len(texts)))
+        return matrix, np.where(lengths > 0, lengths, 1)
+
+
+@dataclass(frozen=True)
 class LinearClassifier:
-    """A fitted scikit-learn pipeline behind the classifier contract."""
+    """N-grams and features behind the classifier contract; the regressions are one for each fitted label.
+
+    Where there are two, one regression tells the second from the first.
+    """
 
     labels: tuple[str, ...]
-    model: Pipeline
+    fitted: tuple[str, ...]
+    """The labels that training saw, in the order of the regressions."""
+    terms: tuple[Terms, ...]
+    features: Mapping[str, Floats]
+    """Weights of each named feature, shape (regressions,)."""
+    bias: Floats
+    """Shape (regressions,)."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that it has learned."""
+        return sum(array.size for array in (*(own.weights for own in self.terms), *self.features.values(), self.bias))
+
+    def operations(self, examples: Sequence[Example]) -> float:
+        """Return the floating-point operations that these examples need: each filled column's, for each regression."""
+        named = sum(bool(example.features.get(name)) for example in examples for name in self.features)
+        return 2.0 * len(self.bias) * (named + sum(own.filled(examples) for own in self.terms))
 
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return log-probabilities, shape (n, labels); a label that training never saw gets -30."""
         found = np.full((len(examples), len(self.labels)), -30.0, dtype=np.float32)
-        columns = [self.labels.index(label) for label in self.model.classes_]
-        weights, bias = self._regressions
+        columns = [self.labels.index(label) for label in self.fitted]
         for rows in _portions(examples):
-            # As scikit-learn's predict_proba, which takes as long to look at its arguments as to multiply them.
-            chances = expit(_matrix(self.model["columns"], examples[rows]) @ weights + bias)
-            if len(columns) == 2 * len(bias):
+            chances = expit(self._scores(examples[rows]))
+            if len(columns) == 2 * len(self.bias):
                 chances = np.hstack([1 - chances, chances])
             else:
                 chances /= chances.sum(axis=1, keepdims=True)
             found[rows, columns] = np.log(chances.clip(min=1e-13))
         return found
 
-    @cached_property
-    def _regressions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weights, shape (columns, regressions), and intercepts; two labels have one regression, of the second."""
-        fitted = self.model["regression"].estimators_
-        return np.vstack([one.coef_ for one in fitted]).T.copy(), np.hstack([one.intercept_ for one in fitted])
+    def _scores(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        scores = np.tile(self.bias.astype(np.float64), (len(examples), 1))
+        for own in self.terms:
+            scores += own.scores(examples)
+        if self.features:
+            names = list(self.features)
+            values = [[example.features.get(name, 0.0) for name in names] for example in examples]
+            # One product for each example, so that an answer does not depend on what is asked beside it.
+            weights = np.stack([self.features[name] for name in names]).astype(np.float64)
+            scores += np.einsum("nf,fr->nr", np.array(values), weights)
+        return scores
 
     def unread(self, examples: Sequence[Example]) -> float:  # noqa: ARG002  # the contract gives them
         """Return 0: n-grams are counted to the end of a text."""
         return 0.0
 
     def save(self, folder: Path) -> None:
-        """Write ``linear.skops`` into ``folder``."""
-        (folder / FILE).write_bytes(_reproducible(skops.io.dumps(self.model)))
+        """Write weights and what they belong to into ``folder``."""
+        arrays = {"bias": self.bias}
+        for number, own in enumerate(self.terms):
+            arrays |= {f"{number}.idf": own.idf, f"{number}.weights": own.weights}
+        if self.features:
+            arrays["features"] = np.stack(list(self.features.values()))
+        save_file(arrays, folder / WEIGHTS)
+        settings = _Settings(self.fitted, tuple(_Counted(own.kind, own.of) for own in self.terms), tuple(self.features))
+        (folder / SETTINGS).write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    kind: Kind
+    of: Literal["text", "pair"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    fitted: tuple[str, ...]
+    terms: tuple[_Counted, ...]
+    features: tuple[str, ...]
 
 
 def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int) -> LinearClassifier:
     """Train on labelled examples."""
+    return of_pipeline(fitted_pipeline(train, config, seed=seed), labels)
+
+
+def fitted_pipeline(train: Sequence[Example], config: Config, *, seed: int) -> Pipeline:
+    """Return scikit-learn's pipeline, fitted to the columns of labelled examples."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import Pipeline
+
     parts: list[tuple[str, Any, int]] = [
         ("words", _tfidf("word", config.word_ngrams, config), 0),
         ("characters", _tfidf("char_wb", config.char_ngrams, config), 0),
@@ -114,42 +198,64 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
             ),
         ]
     )
-    model.fit(_columns(train), [example.label for example in train])
-    return LinearClassifier(tuple(labels), model)
+    model.fit(columns(train), [example.label for example in train])
+    return model
+
+
+def of_pipeline(model: Pipeline, labels: Sequence[str]) -> LinearClassifier:
+    """Return what answers as a fitted pipeline does, its numbers rounded to single precision."""
+    regressions = model["regression"].estimators_
+    weights = np.vstack([one.coef_ for one in regressions]).T.astype(np.float32)
+    terms: list[Terms] = []
+    features: dict[str, Floats] = {}
+    begin = 0
+    for name, fitted, column in model["columns"].transformers_:
+        if name == "remainder":
+            continue
+        if name == "features":
+            names = fitted.get_feature_names_out()
+            own = weights[begin : begin + len(names)]
+            features = dict(zip(names.tolist(), own, strict=True))
+        else:
+            hashing, idf = fitted["hashing"], fitted["tfidf"].idf_.astype(np.float32)
+            own = weights[begin : begin + len(idf)]
+            shortest, longest = hashing.ngram_range
+            kind = Kind(hashing.analyzer, shortest, longest, hashing.n_features)
+            terms.append(Terms(kind, "text" if column == 0 else "pair", idf, own.copy()))
+        begin += len(own)
+    bias = np.hstack([one.intercept_ for one in regressions]).astype(np.float32)
+    return LinearClassifier(tuple(labels), tuple(map(str, model.classes_)), tuple(terms), features, bias)
 
 
 def load(folder: Path, labels: tuple[str, ...]) -> LinearClassifier:
     """Read a saved classifier.
 
     Raises:
-        ModelError: the file holds a type outside the allow-list.
+        ModelError: another version wrote it, or its files do not belong together.
     """
-    path = folder / FILE
-    foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_ALLOWED))
-    if foreign:
-        raise ModelError(f"{path} holds types that are not allowed: {', '.join(foreign)}; do not use this file")
-    return LinearClassifier(labels, skops.io.load(path, trusted=list(_ALLOWED)))
+    if not ((folder / WEIGHTS).is_file() and (folder / SETTINGS).is_file()):
+        raise ModelError(f"{folder} has no {WEIGHTS}, so another version wrote it; train again with 'make repro'")
+    try:
+        arrays = load_file(folder / WEIGHTS)
+        settings = TypeAdapter(_Settings).validate_json((folder / SETTINGS).read_bytes())
+        terms = tuple(
+            Terms(own.kind, own.of, arrays[f"{number}.idf"], arrays[f"{number}.weights"])
+            for number, own in enumerate(settings.terms)
+        )
+        features = dict(zip(settings.features, arrays.get("features", ()), strict=True))
+        return LinearClassifier(labels, settings.fitted, terms, features, arrays["bias"])
+    except (KeyError, ValueError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder / SETTINGS} and {WEIGHTS} do not belong together; train again with 'make repro'"
+        ) from error
 
 
-def _reproducible(archive: bytes) -> bytes:
-    """Return a skops archive without clock and memory addresses, so that equal models have equal bytes."""
-    with ZipFile(io.BytesIO(archive)) as packed:
-        contents = {name: packed.read(name) for name in packed.namelist()}
-    schema = contents[_SCHEMA].decode()
-    numbers = {address: str(number) for number, address in enumerate(dict.fromkeys(_ADDRESS.findall(schema)))}
-    known = re.compile(r'(?<=")\d+(?=(?:\.np[yz])?")|(?<="__id__": )\d+')
-    contents[_SCHEMA] = known.sub(lambda found: numbers.get(found.group(), found.group()), schema).encode()
-    result = io.BytesIO()
-    with ZipFile(result, "w") as packed:
-        for name, content in contents.items():
-            stem, _, ending = name.partition(".")
-            packed.writestr(ZipInfo(f"{numbers.get(stem, stem)}.{ending}"), content)
-    return result.getvalue()
+def _tfidf(analyzer: str, lengths: tuple[int, int], config: Config) -> Pipeline:
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.pipeline import Pipeline
 
-
-def _tfidf(analyzer: str, ngrams: tuple[int, int], config: Config) -> Pipeline:
     hashing = HashingVectorizer(
-        analyzer=analyzer, ngram_range=tuple(ngrams), n_features=2**config.hash_bits, alternate_sign=False, norm=None
+        analyzer=analyzer, ngram_range=tuple(lengths), n_features=2**config.hash_bits, alternate_sign=False, norm=None
     )
     return Pipeline([("hashing", hashing), ("tfidf", TfidfTransformer(sublinear_tf=True))])
 
@@ -166,33 +272,8 @@ def _portions(examples: Sequence[Example]) -> Iterator[slice]:
         yield slice(begin, len(examples))
 
 
-def _matrix(columns: ColumnTransformer, examples: Sequence[Example]) -> Any:
-    """Return what ``columns.transform`` does, several times faster."""
-    parts: list[Any] = []
-    for name, fitted, column in columns.transformers_:
-        if name == "features":
-            parts.append(_features(fitted, examples))
-        elif name != "remainder":
-            texts = [example.text if column == 0 else example.pair or "" for example in examples]
-            parts.append(fitted["tfidf"].transform(ngrams.counts(texts, fitted["hashing"])))
-    joined = sparse.hstack(parts, format="csr")
-    return joined if columns.sparse_output_ else joined.toarray()
-
-
-def _features(fitted: DictVectorizer, examples: Sequence[Example]) -> sparse.csr_matrix:
-    known = fitted.vocabulary_
-    names = [[name for name in example.features if name in known] for example in examples]
-    places = [known[name] for own in names for name in own]
-    values = [example.features[name] for example, own in zip(examples, names, strict=True) for name in own]
-    found = sparse.csr_matrix(
-        (np.array(values, dtype=np.float64), np.array(places, dtype=np.int32), np.cumsum([0, *map(len, names)])),
-        shape=(len(examples), len(known)),
-    )
-    found.sort_indices()
-    return found
-
-
-def _columns(examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.object_]]:
+def columns(examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.object_]]:
+    """Return text, pair and features of examples, as the pipeline takes them."""
     table = np.empty((len(examples), 3), dtype=object)
     for row, example in enumerate(examples):
         table[row] = (example.text, example.pair or "", dict(example.features))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
+import mmh3
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.utils import murmurhash3_32
 
 _LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
 _MANY = 2**15  # words
@@ -23,62 +23,74 @@ _WORD = re.compile(r"(?u)\b\w\w+\b")
 Columns = NDArray[np.int32]
 
 
-def counts(texts: Sequence[str], like: HashingVectorizer) -> csr_matrix:
-    """Return how often each n-gram's column occurs in each text, shape (texts, columns).
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Which n-grams are counted, and in how many columns; ``char_wb`` are characters within a word and its blanks."""
 
-    ``like`` tells the kind and lengths of the n-grams and the number of columns; its other settings are those of
-    ``linear.fit``.
-    """
-    shortest, longest = like.ngram_range
+    analyzer: Literal["word", "char_wb"]
+    shortest: int
+    longest: int
+    columns: int
+    """A power of two."""
+
+
+def counts(texts: Sequence[str], kind: Kind) -> csr_matrix:
+    """Return how often each n-gram's column occurs in each text, shape (texts, columns)."""
     lowered = [text.lower() for text in texts]
-    rows = np.arange(len(texts))
-    if like.analyzer == "char_wb":
-        known = _known_words(shortest, longest, like.n_features)
+    if kind.analyzer == "char_wb":
         words = [text.split() for text in lowered]
-        found = list(map(known.__getitem__, chain.from_iterable(words)))
-        rows = np.repeat(np.repeat(rows, list(map(len, words))), list(map(len, found)))
+        found = _known_words(kind).columns(list(chain.from_iterable(words)))
+        of_words = np.repeat(np.arange(len(texts), dtype=np.int32), list(map(len, words)))
+        rows = np.repeat(of_words, list(map(len, found)))
         columns = np.concatenate([np.zeros(0, dtype=np.int32), *found])
     else:
-        ngrams = [_of_words(_WORD.findall(text), shortest, longest) for text in lowered]
-        rows = np.repeat(rows, list(map(len, ngrams)))
-        columns = _hashed(chain.from_iterable(ngrams), like.n_features)
-    row, column, times = _tallied(rows, columns, len(texts), like.n_features)
-    starts = np.searchsorted(row, np.arange(len(texts) + 1))
-    shape = len(texts), like.n_features
-    return csr_matrix((times.astype(np.float64), column.astype(np.int32), starts.astype(np.int32)), shape=shape)
+        ngrams = [_of_words(_WORD.findall(text), kind.shortest, kind.longest) for text in lowered]
+        rows = np.repeat(np.arange(len(texts), dtype=np.int32), list(map(len, ngrams)))
+        columns = _hashed(chain.from_iterable(ngrams), kind.columns)
+    return _tallied(rows, columns, (len(texts), kind.columns))
 
 
-def _tallied(
-    rows: NDArray[np.int64], columns: Columns, height: int, width: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return each row and column that occur together, in order, and how often they do."""
+def _tallied(rows: NDArray[np.int32], columns: Columns, shape: tuple[int, int]) -> csr_matrix:
+    height, width = shape
+    bits = width.bit_length() - 1
     if height * width < min(8 * len(columns), 2**22):  # quicker where the table is small and rather full
-        table = np.bincount(rows * width + columns, minlength=height * width)
-        first = np.flatnonzero(table)
-        return *np.divmod(first, width), table[first]
-    places: NDArray[np.signedinteger[Any]] = rows * width + columns
-    if height * width < 2**31:
-        places = places.astype(np.int32)  # sorted in half the time
-    places.sort()
-    first = np.flatnonzero(np.diff(places, prepend=-1))
-    return *np.divmod(places[first], width), np.diff(first, append=len(places))
+        table = np.bincount((rows << bits) | columns, minlength=height * width)
+        places = np.flatnonzero(table)
+        times = table[places]
+    else:
+        whole: NDArray[np.signedinteger[Any]] = rows.astype(np.int64) if height * width > 2**31 else rows
+        sorted_ = (whole << bits) | columns
+        sorted_.sort()
+        first = np.flatnonzero(np.diff(sorted_, prepend=-1))
+        places, times = sorted_[first], np.diff(first, append=len(sorted_))
+    starts = np.searchsorted(places >> bits, np.arange(height + 1)).astype(np.int32)
+    return csr_matrix((times.astype(np.float64), (places & (width - 1)).astype(np.int32), starts), shape=shape)
 
 
-class _KnownWords(dict[str, Columns]):
+class _KnownWords:
     """The columns of each word's n-grams of characters, found when the word is first asked for."""
 
-    def __init__(self, shortest: int, longest: int, width: int) -> None:
-        super().__init__()
-        self._lengths = shortest, longest
-        self._width = width
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._known: dict[str, Columns] = {}
 
-    def __missing__(self, word: str) -> Columns:
-        columns = _hashed(_in_word(f" {word} ", *self._lengths), self._width)
-        if len(self) >= _MANY:
-            self.clear()
-        if len(word) <= _LONG:
-            self[word] = columns
-        return columns
+    def columns(self, words: Sequence[str]) -> list[Columns]:
+        """Return the columns of each word."""
+        known = self._known
+        new = list(dict.fromkeys(word for word in words if word not in known))
+        if new:
+            if len(known) > _MANY:
+                known.clear()
+                new = list(dict.fromkeys(words))
+            ngrams = [_in_word(f" {word} ", self._kind.shortest, self._kind.longest) for word in new]
+            hashed = _hashed(chain.from_iterable(ngrams), self._kind.columns)
+            ends = np.cumsum(list(map(len, ngrams)))[:-1]
+            known.update(zip(new, map(np.copy, np.split(hashed, ends)), strict=True))
+        found = list(map(known.__getitem__, words))
+        for word in new:
+            if len(word) > _LONG:
+                del known[word]
+        return found
 
 
 _known_words = cache(_KnownWords)
@@ -98,5 +110,5 @@ def _of_words(words: list[str], shortest: int, longest: int) -> list[str]:
 
 
 def _hashed(ngrams: Iterable[str], width: int) -> Columns:
-    hashes = np.fromiter(map(murmurhash3_32, ngrams), dtype=np.int64)
+    hashes = np.fromiter(map(mmh3.hash, ngrams), dtype=np.int64)
     return (np.abs(hashes) % width).astype(np.int32)

@@ -25,7 +25,7 @@ SEAL = "manifest.sha256"
 CARD = "README.md"
 """The one file that a user may add to a model folder: its model card, which no digest covers."""
 _RESTORE = "restore it with 'dvc checkout' or train again with 'make repro', or copy the folder anew"
-_VERSIONED = ("scikit-learn", "skops", "torch", "transformers", "tokenizers", "safetensors", "numpy")
+_VERSIONED = ("scikit-learn", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import skops.io
-from sklearn.base import BaseEstimator
 
 from pipeline.classifiers import linear, store
 from pipeline.classifiers.contract import Example
@@ -18,21 +16,18 @@ from pipeline.classifiers.store import MANIFEST, SEAL, Manifest
 from pipeline.errors import ModelError
 from pipeline.records import file_digest
 
-FILES = ("linear.skops", "targets.yaml", "lexicon/en.yaml")
-
-
-class Foreign(BaseEstimator):  # type: ignore[misc]
-    """A type that no model of ours holds."""
+FILES = ("linear.json", "linear.safetensors", "targets.yaml", "lexicon/en.yaml")
 
 
 @dataclass(frozen=True)
-class ForeignClassifier:
+class PickledClassifier:
     """Saves something else under the linear engine's name."""
 
     labels: tuple[str, ...] = ("a", "b")
 
     def save(self, folder: Path) -> None:
-        skops.io.dump(Foreign(), folder / linear.FILE)
+        (folder / linear.WEIGHTS).write_bytes(b"\x80\x04N.")
+        (folder / linear.SETTINGS).write_text("{}", encoding="utf-8")
 
 
 def save(folder: Path, classifier: LinearClassifier, *, temperature: float = 0.5) -> Manifest:
@@ -145,7 +140,7 @@ class ClosedClassifier:
     labels: tuple[str, ...] = ("a", "b")
 
     def save(self, folder: Path) -> None:
-        (folder / linear.FILE).touch(0o600)
+        (folder / linear.WEIGHTS).touch(0o600)
 
 
 def test_whoever_may_read_the_manifest_may_read_the_weights(tmp_path: Path) -> None:
@@ -196,10 +191,10 @@ def test_a_change_of_the_manifest_changes_the_models_digest(folder: Path) -> Non
     assert store.load(folder).digest != before
 
 
-def test_weights_with_a_foreign_type_are_refused_though_their_digest_is_right(tmp_path: Path) -> None:
+def test_a_pickle_in_place_of_weights_is_refused_though_its_digest_is_right(tmp_path: Path) -> None:
     store.save(
         tmp_path,
-        ForeignClassifier(),  # type: ignore[arg-type]
+        PickledClassifier(),  # type: ignore[arg-type]
         task="topic",
         engine="linear",
         temperature=1,
@@ -208,5 +203,5 @@ def test_weights_with_a_foreign_type_are_refused_though_their_digest_is_right(tm
         data={},
         metrics={},
     )
-    with pytest.raises(ModelError, match=r"linear\.skops holds types that are not allowed: .*Foreign"):
+    with pytest.raises(ModelError, match=r"linear\.safetensors do not belong together"):
         store.load(tmp_path)

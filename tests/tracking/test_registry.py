@@ -181,7 +181,7 @@ def test_a_logged_model_holds_no_pickle(registered: Registry, made_store: Store)
     (version,) = registered.client().search_model_versions("name = 'newsfacts-stance'")
     folder = made_store.folder / "mlruns" / "artifacts" / "models" / version.source.rpartition("/")[2]
     names = [path.name for path in folder.rglob("*") if path.is_file()]
-    assert "linear.skops" in names
+    assert "linear.safetensors" in names
     assert not [name for name in names if name.endswith((".pkl", ".joblib", ".pickle"))]
 
 
