@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from pipeline.classifiers.contract import Example
 
@@ -55,7 +56,7 @@ def examples(lines: Sequence[str], *, opens_with_headline: bool) -> list[Example
         features = dict(own[index])
         for name, neighbour in (("before", index - 1), ("after", index + 1)):
             if 0 <= neighbour < len(lines):
-                features |= {f"{name}:{key}": value for key, value in own[neighbour].items()}
+                features.update(zip(_names(name, tuple(own[neighbour])), own[neighbour].values(), strict=True))
             else:
                 features[f"{name}:none"] = 1.0
         end = len(lines) - 1 - index
@@ -77,6 +78,11 @@ def examples(lines: Sequence[str], *, opens_with_headline: bool) -> list[Example
     return found
 
 
+@cache
+def _names(place: str, keys: tuple[str, ...]) -> list[str]:
+    return [f"{place}:{key}" for key in keys]
+
+
 def ends_like_sentence(text: str) -> bool:
     """Tell whether a line ends as a sentence does."""
     return bool(_TERMINAL.search(text))
@@ -87,6 +93,8 @@ def _features(text: str) -> dict[str, float]:
     initials = [word[0] for word in words]
     count = max(len(words), 1)
     named = _BIO.match(text)
+    trimmed = text.rstrip()
+    upper, ascii_only = text.isupper(), text.isascii()
     bio = bool(named and (named[1] or _PROFESSION.search(text, named.end(), named.end() + 120)))
     return {
         "chars": min(len(text), 600) / 600,
@@ -94,22 +102,22 @@ def _features(text: str) -> dict[str, float]:
         "words <= 8": float(len(words) <= 8),
         "words > 25": float(len(words) > 25),
         "sentence": float(ends_like_sentence(text)),
-        "question": float(text.rstrip().endswith("?")),
-        "colon end": float(text.rstrip().endswith(":")),
+        "question": float(trimmed.endswith("?")),
+        "colon end": float(trimmed.endswith(":")),
         "capitalised": sum(map(str.isupper, initials)) / count,
-        "upper case": float(text.isupper()),
-        "long upper case": float(text.isupper() and len(words) > 5),
+        "upper case": float(upper),
+        "long upper case": float(upper and len(words) > 5),
         "digits": sum(map(str.isdigit, initials)) / count,
         "numbered": float(bool(_NUMBERED.match(text))),
-        "money": float(bool(_MONEY.search(text))),
+        "money": float(not (ascii_only and "$" not in text) and bool(_MONEY.search(text))),
         "link": float(bool(_LINK.search(text))),
         "handle": float("@" in text),
         "hashtag": float("#" in text),
         "bar": float("|" in text or "»" in text or " / " in text),
-        "emoji": float(bool(_EMOJI.search(text))),
+        "emoji": float(not ascii_only and bool(_EMOJI.search(text))),
         "quote": float(text[:1] in "\"“‘'"),
         "quoted": float("”" in text or '"' in text),
-        "bracketed": float(text[:1] in "([" and text.rstrip()[-1:] in ")]"),
+        "bracketed": float(text[:1] in "([" and trimmed[-1:] in ")]"),
         "second person": float(bool(_PRONOUN.search(text))),
         "lower start": float(text[:1].islower()),
         "bio": float(bio),

@@ -123,8 +123,8 @@ class LinearClassifier:
         for own in self.terms:
             scores += own.scores(examples)
         if self.features:
-            names = list(self.features)
-            values = [[example.features.get(name, 0.0) for name in names] for example in examples]
+            names, absent = list(self.features), [0.0] * len(self.features)
+            values = [list(map(example.features.get, names, absent)) for example in examples]
             # One product for each example, so that an answer does not depend on what is asked beside it.
             weights = np.stack([self.features[name] for name in names]).astype(np.float64)
             scores += np.einsum("nf,fr->nr", np.array(values), weights)

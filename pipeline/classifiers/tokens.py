@@ -68,20 +68,20 @@ class TextTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens."""
-        if len(self._known) > _MANY:
-            self._known = {}
-        known = self._known
         pieces = [text.split(" ") if self._by_word else [text] for text in texts]
-        new = list({piece: None for own in pieces for piece in own if piece not in known})
-        if not new:
-            return [list(chain.from_iterable(map(known.__getitem__, own))) for own in pieces]
-        encoded = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
-        fresh = {piece: encoding.ids for piece, encoding in zip(new, encoded, strict=True)}
-        known.update((piece, ids) for piece, ids in fresh.items() if len(piece) <= _LONG)
-        return [
-            list(chain.from_iterable(fresh[piece] if piece in fresh else known[piece] for piece in own))
-            for own in pieces
-        ]
+        known = self._known
+        new = list(dict.fromkeys(piece for piece in chain.from_iterable(pieces) if piece not in known))
+        if len(known) + len(new) > _MANY:
+            self._known = known = {}
+            new = list(dict.fromkeys(chain.from_iterable(pieces)))
+        if new:
+            encoded = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
+            known.update(zip(new, (encoding.ids for encoding in encoded), strict=True))
+        found = [list(chain.from_iterable(map(known.__getitem__, own))) for own in pieces]
+        for piece in new:
+            if len(piece) > _LONG:
+                del known[piece]
+        return found
 
     def within(self, text: str, start: int, end: int) -> list[int]:
         """Return 1 for each token of a text that reaches into ``start:end``, else 0."""
