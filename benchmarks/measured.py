@@ -85,6 +85,12 @@ class Session:
         """What is asked again: a session whose time is counted too, but not what it computes once more."""
         return self.session.finer
 
+    @property
+    def margin(self) -> float:
+        """That of the session."""
+        margin: float = self.session.margin
+        return margin
+
     def run(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Yield the session's answers."""
         answers = iter(self.session.run(self._counted(batches)))

@@ -144,6 +144,11 @@ class Prepared:
     """Article and mention of each example for stance."""
     asked: Asked
 
+    @property
+    def stance_keys(self) -> list[tuple[str, str]]:
+        """Article and target of each example for stance."""
+        return [(str(number), mention.target) for number, mention in self.listed]
+
 
 def _most_named(mentions: Sequence[Mention]) -> list[Mention]:
     """Return the mentions of the targets that an article names most often."""
@@ -247,7 +252,10 @@ class Annotator:
 
     def classify(self, prepared: Prepared) -> Answers:
         """Ask the models' encoders: the part that takes most of the time, nearly all of it outside of Python."""
-        return self._panel.answer(prepared.asked)
+        keys = prepared.stance_keys
+        return self._panel.answer(
+            prepared.asked, {"stance": lambda found, margin: self._aggregation.doubtful(keys, found, margin)}
+        )
 
     def assemble(self, prepared: Prepared, answers: Answers, *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article that was prepared, in order."""
@@ -275,7 +283,7 @@ class Annotator:
         return found
 
     def _stances(self, prepared: Prepared, predictions: Sequence[Prediction]) -> list[tuple[Stance, ...]]:
-        grouped = stance.by_target([(str(number), mention.target) for number, mention in prepared.listed], predictions)
+        grouped = stance.by_target(prepared.stance_keys, predictions)
         found: list[list[Stance]] = [[] for _ in prepared.bodies]
         for (number, target), own in grouped.items():
             found[int(number)].append(stance.stance_of(target, self._aggregation.predict(own), len(own)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import logit, softmax
 
 from pipeline import targets
 from pipeline.article import STANCE_LABELS, Stance
@@ -82,6 +82,20 @@ class Aggregation:
         by_label: dict[str, float] = {label: float(score) for label, score in zip(STANCE_LABELS, scores, strict=True)}
         best = max(by_label, key=lambda label: by_label[label])
         return Prediction(best, by_label[best], by_label, by_label[best] < self.min_score)
+
+    def doubtful(self, keys: Sequence[tuple[str, str]], sentences: Sequence[Prediction], margin: float) -> list[bool]:
+        """Tell of each sentence whether the stance of its article toward its target might change.
+
+        ``margin`` is by how much the log-odds of a sentence may be wrong; those of an article are by about half of it.
+        """
+        grouped = by_target(keys, sentences)
+        near = {key for key, own in grouped.items() if self._is_near(self.predict(own), margin / 2)}
+        return [key in near for key in keys]
+
+    def _is_near(self, prediction: Prediction, margin: float) -> bool:
+        """Tell whether another label, or the threshold, lies within so many log-odds."""
+        best, second = sorted(prediction.scores.values(), reverse=True)[:2]
+        return bool(best < second * np.exp(margin) or abs(logit(best) - logit(self.min_score)) < margin)
 
     def to_json(self) -> bytes:
         """Return the coefficients as JSON, to 4 decimals."""

@@ -85,7 +85,12 @@ class Session(Protocol):
 
     @property
     def finer(self) -> Session | None:
-        """The same network in full precision, where this one is in 8 bits: it decides what this one leaves open."""
+        """The same network in a higher precision, where there is one: it decides what this one leaves open."""
+        ...
+
+    @property
+    def margin(self) -> float:
+        """By how much logits may be wrong beside those of the finer session; 0 where there is none."""
         ...
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:

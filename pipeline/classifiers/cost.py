@@ -88,6 +88,7 @@ class _Counter:
     def __init__(self, width: int, *, focused: bool) -> None:
         self.inputs = ("input_ids", "attention_mask", *((FOCUS,) if focused else ()))
         self.finer = None
+        self.margin = 0.0
         self.lengths: list[int] = []
         self._width = width
 

@@ -34,7 +34,7 @@ from transformers import logging as logging_of_transformers
 
 from pipeline.classifiers import encoders, processor
 from pipeline.classifiers.contract import Example, TaskExamples, candidates
-from pipeline.classifiers.networks import LabelLogits, Network, TorchSession, encoded, pooled
+from pipeline.classifiers.networks import LabelLogits, Network, TorchSession, encoded, pooled, round_weights
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.transformer import Config, TransformerClassifier
 from pipeline.classifiers.windows import Window, pad, windows
@@ -123,6 +123,7 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
         trainer.train()
     if average:
         model.load_state_dict(average.mean.module.state_dict())
+    round_weights(encoder)
     encoder.set_attn_implementation("sdpa")  # as a loaded classifier will have it
     model.eval()
     return {

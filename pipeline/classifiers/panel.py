@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.classifiers import transformer
 from pipeline.classifiers.contract import Example, Logits, Prediction, Session
@@ -22,6 +25,9 @@ Examples = Mapping[str, Sequence[Example]]
 """By task."""
 Answers = dict[str, list[Prediction]]
 """To the examples of each task, in order."""
+Doubtful = Callable[[Sequence[Prediction], float], Sequence[bool]]
+"""Which of a task's predictions matter and might change, if their log-odds are wrong by so much."""
+_DoubtfulRows = Callable[[Logits, float], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,34 @@ class Panel:
             sizes=[{task: len(distinct[task]) for task in encoder.models} for encoder in self._encoders],
         )
 
-    def answer(self, asked: Asked) -> Answers:
+    def answer(self, asked: Asked, doubtful: Mapping[str, Doubtful] | None = None) -> Answers:
         """Return the predictions for what was read, in the order of its examples.
+
+        A runtime of low precision is asked again in a higher one where that might change a label, or for the tasks
+        in ``doubtful``, where these functions say so.
 
         Raises:
             ModelError: the runtime failed.
         """
         found = dict(asked.answered)
         for encoder, own, sizes in zip(self._encoders, asked.windows, asked.sizes, strict=True):
-            for task, logits in encoder.logits(own, sizes).items():
+            rules = {task: self._of_distinct(rule, task, asked) for task, rule in (doubtful or {}).items()}
+            for task, logits in encoder.logits(own, sizes, rules).items():
                 found[task] = self._models[task].calibrated(logits)
         return {task: [found[task][place] for place in places] for task, places in asked.places.items()}
+
+    def _of_distinct(self, rule: Doubtful, task: str, asked: Asked) -> _DoubtfulRows:
+        """Return a rule on a task's examples as one on the logits of the distinct ones."""
+        model, places = self._models[task], asked.places[task]
+
+        def rows(logits: Logits, margin: float) -> NDArray[np.bool_]:
+            predictions = model.calibrated(logits)
+            again = np.zeros(len(logits), dtype=bool)
+            told = rule([predictions[place] for place in places], margin / model.manifest.temperature)
+            again[[place for place, is_doubtful in zip(places, told, strict=True) if is_doubtful]] = True
+            return again
+
+        return rows
 
 
 @dataclass(frozen=True)
@@ -126,10 +149,20 @@ class _Encoder:
             first += len(examples[task])
         return found
 
-    def logits(self, found: Sequence[Window], sizes: Mapping[str, int]) -> dict[str, Logits]:
+    def logits(
+        self, found: Sequence[Window], sizes: Mapping[str, int], rules: Mapping[str, _DoubtfulRows]
+    ) -> dict[str, Logits]:
         """Return the logits of each task's examples."""
         shapes = [(sizes[task], len(model.manifest.labels)) for task, model in self.models.items()]
-        return dict(zip(self.models, transformer.logits(found, self.session, shapes), strict=True))
+
+        def doubtful(tasks: Sequence[Logits], margin: float) -> list[NDArray[np.bool_]]:
+            tied = transformer.nearly_tied(tasks, margin)
+            return [
+                rules[task](own, margin) if task in rules else rows
+                for task, own, rows in zip(self.models, tasks, tied, strict=True)
+            ]
+
+        return dict(zip(self.models, transformer.logits(found, self.session, shapes, doubtful), strict=True))
 
 
 def together(digests: Sequence[str]) -> str:

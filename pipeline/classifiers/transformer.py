@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pipeline.classifiers.networks import Network
 
 SETTINGS = "engine.json"
-# Logits by which the two most probable labels differ: 8 bits err by 0.06 in the mean, and by 0.25 at most in 99 of 100.
-NEARLY_TIED = 0.3
+Doubtful = Callable[[Sequence[Logits], float], Sequence[NDArray[np.bool_]]]
+"""Which rows of each task's logits matter and might change, if differences of logits are wrong by so much."""
 
 
 class Config(Section):
@@ -123,21 +123,32 @@ class TransformerClassifier:
         (folder / SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 
-def logits(found: Sequence[Window], session: Session, shapes: Sequence[tuple[int, int]]) -> list[Logits]:
+def nearly_tied(tasks: Sequence[Logits], margin: float) -> list[NDArray[np.bool_]]:
+    """Return the rows whose two most probable labels lie so near to each other."""
+    ordered = [np.sort(own, axis=1) for own in tasks]
+    return [own[:, -1] - own[:, -2] < margin for own in ordered]
+
+
+def logits(
+    found: Sequence[Window],
+    session: Session,
+    shapes: Sequence[tuple[int, int]],
+    doubtful: Doubtful = nearly_tied,
+) -> list[Logits]:
     """Return the mean of what a session says to each example's windows, for each task of its network.
 
     ``shapes`` are the examples and labels of the tasks: windows number the examples through, and the network's output
-    has the labels side by side. What 8 bits leave open, the session in full precision decides.
+    has the labels side by side. What is doubtful in one precision is asked again in the next finer one.
     """
     total = sum(examples for examples, _ in shapes), sum(labels for _, labels in shapes)
     tasks = _tasks(_averaged(found, session, total), shapes)
-    if session.finer is not None:
-        tied = [_nearly_tied(own) for own in tasks]
-        unsettled = np.concatenate(tied)
-        again = [window for window in found if unsettled[window.example]]
-        finer = _tasks(_averaged(again, session.finer, total), shapes)
-        for own, better, rows in zip(tasks, finer, tied, strict=True):
-            own[rows] = better[rows]
+    while session.finer is not None:
+        again = doubtful(tasks, session.margin)
+        session = session.finer
+        rows = np.concatenate(again)
+        finer = _tasks(_averaged([window for window in found if rows[window.example]], session, total), shapes)
+        for own, better, chosen in zip(tasks, finer, again, strict=True):
+            own[chosen] = better[chosen]
     return tasks
 
 
@@ -152,12 +163,6 @@ def _averaged(found: Sequence[Window], session: Session, shape: tuple[int, int])
 def _tasks(every: Logits, shapes: Sequence[tuple[int, int]]) -> list[Logits]:
     rows, columns = np.cumsum([(0, 0), *shapes], axis=0).T
     return [every[rows[place] : rows[place + 1], columns[place] : columns[place + 1]] for place in range(len(shapes))]
-
-
-def _nearly_tied(found: Logits) -> NDArray[np.bool_]:
-    ordered = np.sort(found, axis=1)
-    tied: NDArray[np.bool_] = ordered[:, -1] - ordered[:, -2] < NEARLY_TIED
-    return tied
 
 
 def load(folder: Path, labels: tuple[str, ...], runtime: Runtime = TORCH) -> TransformerClassifier:

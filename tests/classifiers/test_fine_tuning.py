@@ -84,6 +84,20 @@ def test_one_encoder_learns_two_tasks(together: tuple[Config, dict[str, Transfor
         assert hits >= 36, task
 
 
+def test_eight_bits_hold_the_weights_of_a_trained_encoder(
+    together: tuple[Config, dict[str, TransformerClassifier]],
+) -> None:
+    """What a runtime of 8 bits rounds them to is what torch computes with."""
+    _, found = together
+    layers = [
+        layer for layer in next(iter(found.values())).network().module.encoder.modules() if isinstance(layer, nn.Linear)
+    ]
+    assert layers
+    for layer in layers:
+        steps = layer.weight / (layer.weight.abs().amax(dim=1, keepdim=True) / 127)
+        assert torch.allclose(steps, steps.round(), atol=1e-3)
+
+
 def test_folders_of_one_encoder_tell_it_and_each_answers_alone_as_it_was_trained(
     together: tuple[Config, dict[str, TransformerClassifier]], tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.classifiers import fine_tuning, linear, runtime, store, transformer
-from pipeline.classifiers.contract import Batch, Classifier, Example, Session, TaskExamples
+from pipeline.classifiers.contract import Batch, Classifier, Example, Prediction, Session, TaskExamples
 from pipeline.classifiers.panel import Panel
 from pipeline.classifiers.runtime import Runtime
 from pipeline.classifiers.store import Model
@@ -132,11 +132,12 @@ def test_nothing_asked_is_nothing_answered(folder: Path) -> None:
 
 
 class Coarse:
-    """A session that rounds what another one answers; it keeps what it is asked."""
+    """A session that rounds what another one answers; it counts what it is asked."""
 
-    def __init__(self, session: Session, step: float, finer: Session | None) -> None:
+    def __init__(self, session: Session, step: float, finer: Session | None = None) -> None:
         self.inputs = session.inputs
         self.finer = finer
+        self.margin = step
         self.rows = 0
         self._session = session
         self._step = step
@@ -153,13 +154,36 @@ def claims_model(folder: Path) -> Any:
 
 
 @settings(max_examples=20, deadline=None)
-@given(step=st.floats(0.01, transformer.NEARLY_TIED))
-def test_what_a_coarse_session_leaves_open_the_finer_one_decides(folder: Path, step: float) -> None:
-    """Rounding to a step moves a difference by a step at most, so labels are those of the finer session."""
+@given(step=st.floats(0.01, 0.3), between=st.floats(0.01, 1))
+def test_what_coarse_sessions_leave_open_finer_ones_decide(folder: Path, step: float, between: float) -> None:
+    """Rounding to a step moves a difference by a step at most, so labels are those of the finest session."""
     own = claims_model(folder)
     asked = tiny_models.sentences(80, 9)
-    finer = Coarse(own.session, 0, None)
+    finest = Coarse(own.session, 0)
+    finer = Coarse(own.session, step * between, finest)
     coarse = Coarse(own.session, step, finer)
     rounded = transformer.TransformerClassifier(LABELS, lambda: coarse, own.tokenizer, 24, own.network)
     assert rounded.logits(asked).argmax(axis=1).tolist() == own.logits(asked).argmax(axis=1).tolist()
-    assert finer.rows < coarse.rows
+    assert finest.rows <= finer.rows < coarse.rows
+
+
+def test_of_a_task_with_a_rule_what_the_rule_names_is_asked_again_and_nothing_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, asked = load(folder), examples()
+    exact = Panel(models, "torch", 1)
+    expected = exact.answer(exact.read(asked))
+    usual = Runtime.session
+    monkeypatch.setattr(Runtime, "session", lambda *given: Coarse(usual(*given), 4, Coarse(usual(*given), 0)))
+    panel = Panel(load(folder), "torch", 1)
+    margins: list[float] = []
+
+    def rule(predictions: Sequence[Prediction], margin: float) -> list[bool]:
+        margins.append(margin)
+        return [number in (3, 21) for number in range(len(predictions))]  # the last four are the first four once more
+
+    found = panel.answer(panel.read(asked), {"stance": rule, "claims": lambda own, _: [False] * len(own)})
+    same = [one.scores == other.scores for one, other in zip(found["stance"], expected["stance"], strict=True)]
+    assert [number for number, is_same in enumerate(same) if is_same] == [1, 3, 21, 23]
+    assert not any(one.scores == other.scores for one, other in zip(found["claims"], expected["claims"], strict=True))
+    assert margins == [pytest.approx(4 / 1.5)]  # in calibrated log-odds: the temperature is 1.5

@@ -51,6 +51,7 @@ class Changed:
     def __init__(self, session: Session, one_of: int) -> None:
         self.inputs = session.inputs
         self.finer = None
+        self.margin = 0.0
         self._session = session
         self._one_of = one_of
         self._seen = 0

@@ -81,6 +81,7 @@ def test_mentions_in_one_sentence_take_one_pass_and_each_its_own_answer(tiny_enc
     class Counting:
         inputs = classifier.session.inputs
         finer = None
+        margin = 0.0
 
         def run(self, padded: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
             return classifier.session.run(rows.append(len(batch["input_ids"])) or batch for batch in padded)
