@@ -25,6 +25,7 @@ from pipeline.errors import WorkerError
 from pipeline.extraction_process import interruptions_wait
 from pipeline.shards import Finished, Parsed, Recipe, Shard, ShardAnnotator
 
+_OBJECTS = 50_000  # made, beyond those that are gone, before garbage is looked for: an article makes some hundreds
 AHEAD = 2  # shards of each worker, those under way included: what waits for a worker is held in memory
 
 
@@ -34,7 +35,7 @@ def in_process(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, N
     Raises:
         ConfigError, ModelError: as for ``Recipe.annotator``.
     """
-    with ShardAnnotator(recipe) as annotator:
+    with ShardAnnotator(recipe) as annotator, _garbage_is_collected_rarely():
         for shard in shards:
             yield annotator.annotate(shard)
 
@@ -53,8 +54,7 @@ def ahead(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, None, 
         windows.UNWANTED.set(stopped.is_set)
         return annotator.classify(prepared)
 
-    with ShardAnnotator(recipe) as annotator, ThreadPoolExecutor(1) as models:
-        _keep_what_is_loaded()
+    with ShardAnnotator(recipe) as annotator, _garbage_is_collected_rarely(), ThreadPoolExecutor(1) as models:
         annotations: list[Annotation] = []
         under_way: tuple[_Step, Future[Answers]] | None = None
         try:
@@ -70,7 +70,6 @@ def ahead(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, None, 
         finally:
             stopped.set()  # the models' thread looks at it before each batch
             models.shutdown(cancel_futures=True)
-            gc.unfreeze()
 
 
 @dataclass(frozen=True)
@@ -169,11 +168,23 @@ def _annotate(shard: Shard) -> Finished:
 @functools.cache
 def _annotator() -> ShardAnnotator:
     found = ShardAnnotator(_RECIPES[0])
-    _keep_what_is_loaded()
+    _collect_garbage_rarely()
     return found
 
 
-def _keep_what_is_loaded() -> None:
-    """Keep garbage collection from looking through the models again and again, which takes time."""
+def _collect_garbage_rarely() -> None:
+    """Keep the collector from looking through the models again and again, and from looking often at all."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
+
+
+@contextmanager
+def _garbage_is_collected_rarely() -> Iterator[None]:
+    before = gc.get_threshold()
+    _collect_garbage_rarely()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

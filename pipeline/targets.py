@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -61,9 +63,19 @@ class Target:
         """Match any of the names as whole words, the longest first; the last word of a longer name as well."""
         return re.compile(rf"(?<![\w-])(?:{'|'.join(map(_name_pattern, self._names))})(?!\w)")
 
-    def may_occur(self, text: str) -> bool:
-        """Tell whether a text holds any of the names, if perhaps within other words: a quick look before matching."""
-        return any(map(text.__contains__, self._tails))
+    def may_occur(self, text: str, starts: Sequence[int]) -> list[int]:
+        """Return the numbers of the sentences, given by where they start, that hold any of the names.
+
+        Perhaps they hold it within other words: this is a quick look before matching.
+        """
+        found: set[int] = set()
+        for tail in self._tails:
+            place = text.find(tail) if starts else -1
+            while place >= 0:
+                number = bisect_right(starts, place)
+                found.add(number - 1)
+                place = text.find(tail, starts[number]) if number < len(starts) else -1
+        return sorted(found)
 
     @cached_property
     def _tails(self) -> list[str]:
@@ -132,16 +144,12 @@ def mentions(sentences: Sequence[str], targets: Sequence[Target]) -> list[Mentio
     place; nor does one alone where the article names somebody else of that name in full more often.
     """
     text = "\n".join(sentences)
-    return [mention for target in targets if target.may_occur(text) for mention in _mentions(sentences, target)]
+    starts = list(accumulate((len(sentence) + 1 for sentence in sentences), initial=0))[:-1]
+    return [mention for target in targets for mention in _mentions(sentences, target, target.may_occur(text, starts))]
 
 
-def _mentions(sentences: Sequence[str], target: Target) -> Iterator[Mention]:
-    matches = [
-        (number, match)
-        for number, text in enumerate(sentences)
-        if target.may_occur(text)
-        for match in target.pattern.finditer(text)
-    ]
+def _mentions(sentences: Sequence[str], target: Target, possible: Iterable[int]) -> Iterator[Mention]:
+    matches = [(number, match) for number in possible for match in target.pattern.finditer(sentences[number])]
     bearers = _bearers(sentences, matches, target)
     # A surname alone is that of whom the article names in full more often.
     others = bearers.count("other") > bearers.count("target")

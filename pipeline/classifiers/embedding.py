@@ -38,8 +38,9 @@ class Reader:
     """Texts → means of their pieces' vectors, standardized as the training texts demand."""
 
     tokenizer: TextTokenizer
-    vectors: NDArray[np.float16]
-    """One for each piece of the vocabulary, times its inverse document frequency; shape (pieces, width)."""
+    vectors: Floats
+    """One for each piece of the vocabulary, times its inverse document frequency; shape (pieces, width). Half
+    precision holds them."""
     mean: Floats
     """Of the training texts, shape (width,)."""
     deviation: Floats
@@ -52,7 +53,7 @@ class Reader:
         for ids in tokenizer.ids(texts):
             frequency[np.unique(ids)] += 1
         idf = np.log((len(texts) + 1) / (frequency + 1)).astype(np.float32)
-        weighed = (vectors * idf[:, None]).astype(np.float16)
+        weighed = (vectors * idf[:, None]).astype(np.float16).astype(np.float32)
         plain = cls(tokenizer, weighed, np.zeros(vectors.shape[1], np.float32), np.ones(vectors.shape[1], np.float32))
         means = plain.means(texts)
         fitted = cls(tokenizer, weighed, means.mean(axis=0), means.std(axis=0).clip(min=1e-6))
@@ -68,7 +69,7 @@ class Reader:
         for row, ids in enumerate(self.tokenizer.ids(texts)):
             if ids:
                 pieces, counts = np.unique(ids, return_counts=True)
-                found[row] = np.sqrt(counts, dtype=np.float32) @ self.vectors[pieces].astype(np.float32)
+                found[row] = np.sqrt(counts, dtype=np.float32) @ self.vectors[pieces]
         return _unit(found)
 
     def standardized(self, means: Floats) -> Floats:
@@ -118,7 +119,7 @@ class EmbeddingClassifier:
     @property
     def _arrays(self) -> dict[str, NDArray[np.floating]]:
         return {
-            "vectors": self.reader.vectors,
+            "vectors": self.reader.vectors.astype(np.float16),
             "mean": self.reader.mean,
             "deviation": self.reader.deviation,
             "weights": self.weights,
@@ -160,5 +161,5 @@ def load(folder: Path, labels: tuple[str, ...]) -> EmbeddingClassifier:
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{folder} has no {WEIGHTS}, so another version wrote it; train again with 'make repro'")
     found = load_file(folder / WEIGHTS)
-    reader = Reader(TextTokenizer.load(folder), found["vectors"], found["mean"], found["deviation"])
+    reader = Reader(TextTokenizer.load(folder), found["vectors"].astype(np.float32), found["mean"], found["deviation"])
     return EmbeddingClassifier(labels, reader, found["weights"], found["bias"])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 _LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
-_MANY = 2**15  # words
+_MANY = 2**16  # words
 _WORD = re.compile(r"(?u)\b\w\w+\b")
 Columns = NDArray[np.int32]
 
