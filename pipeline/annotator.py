@@ -57,9 +57,13 @@ class Stripper:
         self, model: store.Model, config: StripConfig | None = None, *, recurring: Recurring | None = None
     ) -> None:
         self.model = model
-        self.config = config or parse(StripConfig, model.manifest.config["strip"], where=str(model.folder))
-        self.lexicon = rules.load(model.folder / LEXICON)
-        self.recurring = of_model(model.folder).joined(recurring or Recurring())
+        with store.reading_settings_of(model.folder):
+            self.config = config or parse(
+                StripConfig, model.manifest.config["strip"], where=f"{store.MANIFEST}: config.strip"
+            )
+            self.lexicon = rules.load(model.folder / LEXICON)
+            own = of_model(model.folder)
+        self.recurring = own.joined(recurring or Recurring())
 
     def strip(self, articles: Sequence[Article]) -> list[Body]:
         """Return each article's stripped text and sentences."""
@@ -190,8 +194,10 @@ class Annotator:
             loaded[task] = replace(loaded[task], min_score=score)
         self._panel = Panel({task: loaded[task] for task in ASKED}, runtime, threads)
         self._stripper = Stripper(loaded["boilerplate"], strip_config, recurring=recurring)
-        self._topics = topic.load_topics(models / "topic" / topic.ASSET)
-        self._targets = targets.load_targets(models / "stance" / targets.ASSET)
+        with store.reading_settings_of(models / "topic"):
+            self._topics = topic.load_topics(models / "topic" / topic.ASSET)
+        with store.reading_settings_of(models / "stance"):
+            self._targets = targets.load_targets(models / "stance" / targets.ASSET)
         self._aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
         if "stance" in (min_scores or {}):
             self._aggregation = replace(self._aggregation, min_score=loaded["stance"].min_score)
@@ -212,8 +218,13 @@ class Annotator:
         )
 
     def compile(self) -> None:
-        """Compile the rules of stripping now, not with the first article: that takes seconds."""
-        self._stripper.lexicon.compile()
+        """Compile the rules of stripping now, not with the first article: that takes seconds.
+
+        Raises:
+            ModelError: they are of another version.
+        """
+        with store.reading_settings_of(self._stripper.model.folder):
+            self._stripper.lexicon.compile()
 
     def annotate(self, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article, in order."""

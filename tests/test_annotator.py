@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,10 @@ from hypothesis import strategies as st
 
 from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
+from pipeline.classifiers.store import MANIFEST, SEAL
 from pipeline.cleaning import clean
+from pipeline.errors import ModelError
+from pipeline.records import file_digest
 from tests.trained import Trained
 
 COUNCIL = """Larkfield Council closes the ferry after a night of storms
@@ -222,3 +228,48 @@ def test_the_configured_scores_decide_what_abstains(trained: Trained) -> None:
     assert labels(found)[1] == labels(other)[1]
     assert strict.provenance.config != lenient.provenance.config
     assert strict.provenance.models == lenient.provenance.models
+
+
+def change(folder: Path, name: str, old: str, new: str) -> None:
+    """Put a file of another version into a model folder, which is sealed again."""
+    content = (folder / name).read_text(encoding="utf-8")
+    assert old in content
+    (folder / name).write_text(content.replace(old, new), encoding="utf-8")
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    if name != MANIFEST:
+        manifest["files"][name] = file_digest(folder / name)
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / SEAL).write_text(f"{file_digest(folder / MANIFEST)}  {MANIFEST}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "old", "new", "message"),
+    [
+        (
+            "boilerplate",
+            "lexicon/en.yaml",
+            "    pattern: ",
+            "    contains: x\n    pattern: ",
+            r"en\.yaml\.rules\.0\.contains",
+        ),
+        (
+            "boilerplate",
+            "lexicon/en.yaml",
+            "    pattern: '",
+            "    pattern: '(?=x)",
+            r"en\.yaml: pattern of .* is not RE2",
+        ),
+        ("boilerplate", MANIFEST, '"max_removed_share"', '"max_removed"', r"config\.strip\.max_removed: unknown key"),
+        ("boilerplate", "recurring.json", '"blocks"', '"lines"', r"holds no recurring blocks"),
+        ("topic", "topics.yaml", "medtop:", "code:", r"key 'medtop' is missing; add it, and 1 more"),
+        ("stance", "targets.yaml", "NATO:", "1:", r"target 1 is no name"),
+    ],
+)
+def test_a_model_of_another_version_is_named_and_to_be_trained_again(
+    trained: Trained, tmp_path: Path, task: str, name: str, old: str, new: str, message: str
+) -> None:
+    models = shutil.copytree(trained.models, tmp_path / "models")
+    change(models / task, name, old, new)
+    said = rf"models/{task} holds a model of another version \(.*{message}.*\); train again with 'make repro'"
+    with pytest.raises(ModelError, match=said):
+        Annotator(models).compile()
