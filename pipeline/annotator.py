@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -165,7 +166,8 @@ class Annotator:
     """Annotates articles with the models of one folder; loading verifies every file of it.
 
     One runtime runs all transformers: ``auto`` takes the fastest that passes the parity gate. ``threads`` are those of
-    the runtime, by default all cores that this process may use.
+    the runtime, by default all cores that this process may use. Several threads of the caller's may annotate at once:
+    while one has its articles classified, another prepares its own, and the others wait.
 
     Raises:
         ConfigError: a setting is wrong, or the runtime cannot be had.
@@ -192,6 +194,8 @@ class Annotator:
                     f"min_scores names {task!r}, which abstains from nothing; known: {', '.join(ABSTAINING)}"
                 )
             loaded[task] = replace(loaded[task], min_score=score)
+        # A runtime may refuse a second call while it answers the first, and uses all of its cores for one.
+        self._preparing, self._classifying = threading.Lock(), threading.Lock()
         self._panel = Panel({task: loaded[task] for task in ASKED}, runtime, threads)
         self._stripper = Stripper(loaded["boilerplate"], strip_config, recurring=recurring)
         with store.reading_settings_of(models / "topic"):
@@ -233,6 +237,10 @@ class Annotator:
 
     def prepare(self, articles: Sequence[Article]) -> Prepared:
         """Strip articles, split them into sentences, and read what is to be asked of the models."""
+        with self._preparing:
+            return self._prepared(articles)
+
+    def _prepared(self, articles: Sequence[Article]) -> Prepared:
         bodies = self._stripper.strip(articles)
         mentions = [self._mentions(body) for body in bodies]
         statements = [
@@ -264,9 +272,10 @@ class Annotator:
     def classify(self, prepared: Prepared) -> Answers:
         """Ask the models' encoders: the part that takes most of the time, nearly all of it outside of Python."""
         keys = prepared.stance_keys
-        return self._panel.answer(
-            prepared.asked, {"stance": lambda found, margin: self._aggregation.doubtful(keys, found, margin)}
-        )
+        with self._classifying:
+            return self._panel.answer(
+                prepared.asked, {"stance": lambda found, margin: self._aggregation.doubtful(keys, found, margin)}
+            )
 
     def assemble(self, prepared: Prepared, answers: Answers, *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article that was prepared, in order."""

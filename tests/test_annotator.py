@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
+from pipeline.classifiers.panel import Answers, Asked, Doubtful, Examples, Panel
 from pipeline.classifiers.store import MANIFEST, SEAL
 from pipeline.cleaning import clean
 from pipeline.errors import ModelError
@@ -228,6 +231,34 @@ def test_the_configured_scores_decide_what_abstains(trained: Trained) -> None:
     assert labels(found)[1] == labels(other)[1]
     assert strict.provenance.config != lenient.provenance.config
     assert strict.provenance.models == lenient.provenance.models
+
+
+def test_two_threads_may_annotate_at_once(annotator: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, both_ask = threading.Lock(), threading.Event()
+    asked: list[Asked] = []
+    read, answer = Panel.read, Panel.answer
+
+    def reading(panel: Panel, examples: Examples) -> Asked:
+        asked.append(read(panel, examples))
+        if len(asked) == 2:
+            both_ask.set()
+        return asked[-1]
+
+    def answering(panel: Panel, own: Asked, doubtful: Mapping[str, Doubtful]) -> Answers:
+        assert busy.acquire(blocking=False), "asked while it answers, which some runtimes refuse"
+        try:
+            assert both_ask.wait(60)
+            return answer(panel, own, doubtful)
+        finally:
+            busy.release()
+
+    articles = [article(number, raw) for number, raw in enumerate((COUNCIL, NATO))]
+    alone = annotator.annotate(articles)
+    monkeypatch.setattr(Panel, "read", reading)
+    monkeypatch.setattr(Panel, "answer", answering)
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda one: annotator.annotate([one])[0], articles))
+    assert_same(found, alone)
 
 
 def change(folder: Path, name: str, old: str, new: str) -> None:
