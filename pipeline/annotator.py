@@ -24,7 +24,7 @@ from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers import parity, store
 from pipeline.classifiers import runtime as runtimes
-from pipeline.classifiers.contract import Prediction
+from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.panel import Answers, Asked, Panel
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
@@ -155,6 +155,10 @@ class Prepared:
         return [(str(number), mention.target) for number, mention in self.listed]
 
 
+def _topic_example(body: Body) -> Example:
+    return topic.example(body.stripped.body.text, body.article.title)
+
+
 def _most_named(mentions: Sequence[Mention]) -> list[Mention]:
     """Return the mentions of the targets that an article names most often."""
     counts = Counter(mention.target for mention in mentions)
@@ -257,7 +261,7 @@ class Annotator:
             listed=listed,
             asked=self._panel.read(
                 {
-                    "topic": [topic.example(body.stripped.body.text, body.article.title) for body in bodies],
+                    "topic": [_topic_example(body) for body in bodies],
                     "claims": [claims.example(bodies[number].sentences[index].text) for number, index in statements],
                     "stance": [
                         stance.example(
@@ -331,6 +335,7 @@ class Annotator:
         keep_raw: bool,
     ) -> Annotation:
         article, stripped = body.article, body.stripped
+        whole = _topic_example(body)
         provenance = self.provenance
         if article.extraction is not None:
             provenance = Provenance(
@@ -345,13 +350,17 @@ class Annotator:
             title=article.title,
             published=article.published,
             url=article.url,
-            topic=topic.topic_of(topic_prediction, self._topics),
+            topic=topic.topic_of(topic.answer(whole, topic_prediction), self._topics),
             stances=stances,
             claims=listed,
             removed=stripped.removals,
             edits=edits,
             text=stripped.body.text,
-            warnings=(*article.warnings, *stripped.warnings),
+            warnings=(
+                *article.warnings,
+                *stripped.warnings,
+                *(() if topic.has_letters(whole) else (topic.NO_LETTERS,)),
+            ),
             provenance=provenance,
             metadata=article.metadata,
             raw=article.raw if keep_raw else None,

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,17 @@ def test_without_a_configured_target_the_most_named_entity_serves(annotator: Ann
 def test_an_article_that_names_nobody_has_no_stances(annotator: Annotator) -> None:
     (found,) = annotator.annotate([article(1, "It rained all night and the roads were closed until noon.")])
     assert found.stances == ()
+
+
+@pytest.mark.parametrize("raw", ["😀 " * 50, "💔", "1 2 3", "!?…"])
+def test_a_text_without_letters_has_no_topic_whatever_the_threshold(trained: Trained, raw: str) -> None:
+    lenient = Annotator(trained.models, min_scores={"topic": 0.0})
+    (found,) = lenient.annotate([article(1, raw)])
+    assert (found.topic.abstained, found.topic.score) == (True, round(1 / 17, 4))
+    assert found.warnings[-1] == "no-letters: no topic"
+    (titled,) = lenient.annotate([replace(article(1, raw), title="Storm closes the ferry")])
+    assert not titled.topic.abstained
+    assert "no-letters: no topic" not in titled.warnings
 
 
 def test_the_configured_scores_decide_what_abstains(trained: Trained) -> None:
