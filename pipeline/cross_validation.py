@@ -98,11 +98,11 @@ def _predictions(
         examples = {task: _without(fold, own, added[task]) for task, own in by_fold.items()}
         chosen = training.train_group(group, examples)
         for task in asked:
-            config, own = group[task], examples[task]
+            config = group[task]
             trained = {config.engine: chosen[task]}
             for engine in config.compared:
                 if engine not in trained:
-                    trained[engine] = training.train(config, engine, own.train, own.dev, own.labels)
+                    trained[engine] = training.train_beside(chosen[task], config, engine, examples[task])
             for engine, model in trained.items():
                 found[task].setdefault(engine, []).extend(model.predict(by_fold[task][fold].examples))
     return found
