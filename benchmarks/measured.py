@@ -240,8 +240,10 @@ class Counts:
         from pipeline.classifiers import panel, store
 
         folders = {store.read_manifest(models / task)[1]: models / task for task in ASKED}
-        for one, other in itertools.combinations(list(folders), 2):
-            folders[panel.together([one, other])] = folders[one]
+        alone = list(folders)
+        for count in range(2, len(alone) + 1):
+            for tasks in itertools.combinations(alone, count):
+                folders[panel.together(tasks)] = folders[tasks[0]]
         total = 0.0
         for digest, session in self.sessions.items():
             [file] = folders[digest].rglob("config.json")

@@ -78,7 +78,8 @@ def _measure(source: str, models: Path, most: int, folder: Path) -> dict[str, An
     alone = measured(best, source, models, own, threads=1)
     others = [annotated(name, source, models, compared) for name in runtime.available()]
     # Every tenth article, not the first ones: these may be shorter than the others.
-    sample = _records(itertools.islice(_articles(source, available), 0, None, 10), folder / "tenth.jsonl")
+    found = (unit for unit in itertools.islice(_units(source), most) if isinstance(unit, Unit))
+    sample = written(itertools.islice(found, 0, None, 10), folder / "tenth")
     tenth, whole = annotated(best, sample, models, available), annotated(best, source, models, available)
     several = annotated(best, source, models, own, workers=WORKERS)
     peak = gemm_peak(1)
@@ -111,9 +112,18 @@ def _units(source: str) -> Iterator[Any]:
     return reading.units([source], reading.Config())
 
 
-def _articles(source: str, most: int) -> Iterator[Article]:
-    read = itertools.islice(reading.read([source], reading.Config()), most)
-    return (item for item in read if isinstance(item, Article))
+def written(units: Iterable[Unit], folder: Path) -> str:
+    """Write inputs as they were found, each into a file of its own, and return where they are.
+
+    A page stays a page: to extract its text is part of the work.
+    """
+    folder.mkdir()
+    for number, unit in enumerate(units):
+        ending = {"text": "txt", "page": "html", "record": "jsonl"}[unit.kind]
+        known = unit.content
+        content = known if isinstance(known, bytes) else json.dumps(known, default=str).encode()
+        (folder / f"{number:06}.{ending}").write_bytes(content)
+    return str(folder)
 
 
 def _records(articles: Iterable[Article], place: Path) -> str:

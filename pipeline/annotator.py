@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers import parity, store
 from pipeline.classifiers import runtime as runtimes
-from pipeline.classifiers.contract import Prediction
+from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.panel import Answers, Asked, Panel
 from pipeline.cleaning import clean, lines
 from pipeline.config import parse
@@ -57,9 +58,13 @@ class Stripper:
         self, model: store.Model, config: StripConfig | None = None, *, recurring: Recurring | None = None
     ) -> None:
         self.model = model
-        self.config = config or parse(StripConfig, model.manifest.config["strip"], where=str(model.folder))
-        self.lexicon = rules.load(model.folder / LEXICON)
-        self.recurring = of_model(model.folder).joined(recurring or Recurring())
+        with store.reading_settings_of(model.folder):
+            self.config = config or parse(
+                StripConfig, model.manifest.config["strip"], where=f"{store.MANIFEST}: config.strip"
+            )
+            self.lexicon = rules.load(model.folder / LEXICON)
+            own = of_model(model.folder)
+        self.recurring = own.joined(recurring or Recurring())
 
     def strip(self, articles: Sequence[Article]) -> list[Body]:
         """Return each article's stripped text and sentences."""
@@ -150,6 +155,10 @@ class Prepared:
         return [(str(number), mention.target) for number, mention in self.listed]
 
 
+def _topic_example(body: Body) -> Example:
+    return topic.example(body.stripped.body.text, body.article.title)
+
+
 def _most_named(mentions: Sequence[Mention]) -> list[Mention]:
     """Return the mentions of the targets that an article names most often."""
     counts = Counter(mention.target for mention in mentions)
@@ -161,7 +170,8 @@ class Annotator:
     """Annotates articles with the models of one folder; loading verifies every file of it.
 
     One runtime runs all transformers: ``auto`` takes the fastest that passes the parity gate. ``threads`` are those of
-    the runtime, by default all cores that this process may use.
+    the runtime, by default all cores that this process may use. Several threads of the caller's may annotate at once:
+    while one has its articles classified, another prepares its own, and the others wait.
 
     Raises:
         ConfigError: a setting is wrong, or the runtime cannot be had.
@@ -188,10 +198,14 @@ class Annotator:
                     f"min_scores names {task!r}, which abstains from nothing; known: {', '.join(ABSTAINING)}"
                 )
             loaded[task] = replace(loaded[task], min_score=score)
+        # A runtime may refuse a second call while it answers the first, and uses all of its cores for one.
+        self._preparing, self._classifying = threading.Lock(), threading.Lock()
         self._panel = Panel({task: loaded[task] for task in ASKED}, runtime, threads)
         self._stripper = Stripper(loaded["boilerplate"], strip_config, recurring=recurring)
-        self._topics = topic.load_topics(models / "topic" / topic.ASSET)
-        self._targets = targets.load_targets(models / "stance" / targets.ASSET)
+        with store.reading_settings_of(models / "topic"):
+            self._topics = topic.load_topics(models / "topic" / topic.ASSET)
+        with store.reading_settings_of(models / "stance"):
+            self._targets = targets.load_targets(models / "stance" / targets.ASSET)
         self._aggregation = stance.Aggregation.load(models / "stance" / stance.ASSET)
         if "stance" in (min_scores or {}):
             self._aggregation = replace(self._aggregation, min_score=loaded["stance"].min_score)
@@ -212,8 +226,13 @@ class Annotator:
         )
 
     def compile(self) -> None:
-        """Compile the rules of stripping now, not with the first article: that takes seconds."""
-        self._stripper.lexicon.compile()
+        """Compile the rules of stripping now, not with the first article: that takes seconds.
+
+        Raises:
+            ModelError: they are of another version.
+        """
+        with store.reading_settings_of(self._stripper.model.folder):
+            self._stripper.lexicon.compile()
 
     def annotate(self, articles: Sequence[Article], *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article, in order."""
@@ -222,6 +241,10 @@ class Annotator:
 
     def prepare(self, articles: Sequence[Article]) -> Prepared:
         """Strip articles, split them into sentences, and read what is to be asked of the models."""
+        with self._preparing:
+            return self._prepared(articles)
+
+    def _prepared(self, articles: Sequence[Article]) -> Prepared:
         bodies = self._stripper.strip(articles)
         mentions = [self._mentions(body) for body in bodies]
         statements = [
@@ -238,7 +261,7 @@ class Annotator:
             listed=listed,
             asked=self._panel.read(
                 {
-                    "topic": [topic.example(body.stripped.body.text, body.article.title) for body in bodies],
+                    "topic": [_topic_example(body) for body in bodies],
                     "claims": [claims.example(bodies[number].sentences[index].text) for number, index in statements],
                     "stance": [
                         stance.example(
@@ -253,9 +276,10 @@ class Annotator:
     def classify(self, prepared: Prepared) -> Answers:
         """Ask the models' encoders: the part that takes most of the time, nearly all of it outside of Python."""
         keys = prepared.stance_keys
-        return self._panel.answer(
-            prepared.asked, {"stance": lambda found, margin: self._aggregation.doubtful(keys, found, margin)}
-        )
+        with self._classifying:
+            return self._panel.answer(
+                prepared.asked, {"stance": lambda found, margin: self._aggregation.doubtful(keys, found, margin)}
+            )
 
     def assemble(self, prepared: Prepared, answers: Answers, *, keep_raw: bool = False) -> list[Annotation]:
         """Return one annotation for each article that was prepared, in order."""
@@ -311,6 +335,7 @@ class Annotator:
         keep_raw: bool,
     ) -> Annotation:
         article, stripped = body.article, body.stripped
+        whole = _topic_example(body)
         provenance = self.provenance
         if article.extraction is not None:
             provenance = Provenance(
@@ -325,13 +350,17 @@ class Annotator:
             title=article.title,
             published=article.published,
             url=article.url,
-            topic=topic.topic_of(topic_prediction, self._topics),
+            topic=topic.topic_of(topic.answer(whole, topic_prediction), self._topics),
             stances=stances,
             claims=listed,
             removed=stripped.removals,
             edits=edits,
             text=stripped.body.text,
-            warnings=(*article.warnings, *stripped.warnings),
+            warnings=(
+                *article.warnings,
+                *stripped.warnings,
+                *(() if topic.has_letters(whole) else (topic.NO_LETTERS,)),
+            ),
             provenance=provenance,
             metadata=article.metadata,
             raw=article.raw if keep_raw else None,

@@ -72,7 +72,7 @@ def out_of_fold(
         if not asked:
             continue
         by_fold = {task: [cases.of_task(task, part, tuple(topics)) for part in parts] for task in group}
-        added = topic.subject_examples(topics) if "topic" in group else []
+        added = {task: topic.subject_examples(topics) if task == "topic" else [] for task in group}
         for seed in seeds:
             seeded = {task: config.model_copy(update={"seed": seed}) for task, config in group.items()}
             found = _predictions(seeded, asked, by_fold, added)
@@ -90,19 +90,19 @@ def _predictions(
     group: Mapping[Task, training.Config],
     asked: Sequence[Task],
     by_fold: Mapping[Task, Sequence[Cases]],
-    added: Sequence[Example],
+    added: Mapping[Task, Sequence[Example]],
 ) -> dict[Task, dict[Engine, list[Prediction]]]:
     """Return what each engine of a task says to the cases of all folds."""
     found: dict[Task, dict[Engine, list[Prediction]]] = {task: {} for task in asked}
     for fold in range(len(by_fold[asked[0]])):
-        examples = {task: _without(fold, own, added) for task, own in by_fold.items()}
+        examples = {task: _without(fold, own, added[task]) for task, own in by_fold.items()}
         chosen = training.train_group(group, examples)
         for task in asked:
-            config, own = group[task], examples[task]
+            config = group[task]
             trained = {config.engine: chosen[task]}
             for engine in config.compared:
                 if engine not in trained:
-                    trained[engine] = training.train(config, engine, own.train, own.dev, own.labels)
+                    trained[engine] = training.train_beside(chosen[task], config, engine, examples[task])
             for engine, model in trained.items():
                 found[task].setdefault(engine, []).extend(model.predict(by_fold[task][fold].examples))
     return found

@@ -22,6 +22,7 @@ _UNCOUNTED = frozenset(
     b"html head body p li dt dd option optgroup caption colgroup thead tbody tfoot tr th td rp rt".split()
 )
 _RAW_TEXT = frozenset(b"script style textarea title".split())  # what looks like a tag in these is none
+_META = re.compile(r"<meta\b[^<>]*+>", re.IGNORECASE)
 # Where the precise reading keeps between these shares of the plain one, the rest is a second article or a repetition;
 # where it keeps less, it has lost the article itself.
 _SECOND_ARTICLE = (0.25, 0.5)
@@ -111,10 +112,20 @@ def extract(html: str, extractor: Extractor, max_depth: int, *, title: str | Non
 
 
 def by_trafilatura(html: str) -> Extracted:
-    """Extract with trafilatura, without comments: its plain reading, and its precise one to doubt lines by."""
-    import trafilatura
+    """Extract with trafilatura, without comments: its plain reading, and its precise one to doubt lines by.
 
-    plain = trafilatura.bare_extraction(html, include_comments=False, with_metadata=True)
+    ``published`` is what metadata, address, byline or date element state, else a day written as 2024-05-02 anywhere: no
+    copyright year, and no year or day of which the text tells in words.
+    """
+    import trafilatura
+    from trafilatura.settings import set_date_params
+
+    plain = trafilatura.bare_extraction(
+        _META.sub(lambda meta: "" if "copyrightyear" in meta[0].lower() else meta[0], html),
+        include_comments=False,
+        with_metadata=True,
+        date_extraction_params=set_date_params(extensive=False),  # an extensive search guesses from all text
+    )
     text = (plain.text or "") if plain is not None else ""
     precise = trafilatura.bare_extraction(html, include_comments=False, favor_precision=True)
     strict = (precise.text or "") if precise is not None else ""

@@ -53,22 +53,17 @@ def points(
 
     Those of a group are trained on one encoder. A size beyond the articles there are means all of them.
     """
+    labels = tuple(topics)
+    stop = {task: cases.of_task(task, dev, labels) for group in groups for task in group}
+    added = {task: topic.subject_examples(topics) if task == "topic" else [] for task in stop}
     order = sorted(train, key=lambda article: hashlib.sha256(article.id.encode()).digest())
     for size in sorted({min(size, len(order)) for size in sizes}):
         for group in groups:
-            examples = {task: _examples(task, order[:size], dev, topics) for task in group}
+            own = {task: cases.of_task(task, order[:size], labels).examples for task in group}
+            examples = {
+                task: TaskExamples([*own[task], *added[task]], stop[task].examples, stop[task].labels) for task in group
+            }
             trained = training.train_group(group, examples)
             for task, config in group.items():
-                count = len(cases.of_task(task, order[:size], tuple(topics)).examples)
-                yield Point(task, config.engine, size, count, round(trained[task].scores["dev_macro_f1"], 4))
-
-
-def _examples(
-    task: Task,
-    train: Sequence[LabelledArticle],
-    dev: Sequence[LabelledArticle],
-    topics: Mapping[str, topic.Definition],
-) -> TaskExamples:
-    added = topic.subject_examples(topics) if task == "topic" else []
-    own, stop = (cases.of_task(task, articles, tuple(topics)) for articles in (train, dev))
-    return TaskExamples([*own.examples, *added], stop.examples, stop.labels)
+                score = round(trained[task].scores["dev_macro_f1"], 4)
+                yield Point(task, config.engine, size, len(own[task]), score)

@@ -43,9 +43,10 @@ def mine_files(
     """
     writing.check_file(output)
     model = store.load(model_folder, "boilerplate")
-    recurring.of_model(model_folder)  # a model from before this layer has no settings for it either
-    if config is None:
-        config = parse(Config, model.manifest.config["recurring"], where=str(model_folder))
+    with store.reading_settings_of(model_folder):
+        recurring.of_model(model_folder)  # a model from before this layer has no settings for it either
+        if config is None:
+            config = parse(Config, model.manifest.config["recurring"], where=f"{store.MANIFEST}: config.recurring")
 
     def scores(examples: Sequence[Example]) -> list[dict[str, float]]:
         return [dict(found.scores) for found in model.predict(examples)]

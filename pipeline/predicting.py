@@ -51,7 +51,10 @@ class Predictor:
         Raises:
             ModelError: a stance text names its target several times, and the folder cannot answer for all of them.
         """
-        flat = self.model.predict([example for group in groups for example in group])
+        examples = [example for group in groups for example in group]
+        flat = self.model.predict(examples)
+        if self.task == "topic":
+            flat = [topic.answer(*pair) for pair in zip(examples, flat, strict=True)]
         found: list[Prediction] = []
         position = 0
         for group in groups:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import sentencex
 
 _MAX_PART = 20_000  # characters given to sentencex at once: the time that it takes grows with their square
+_PAUSES = (", ", "; ", ": ")
 _TAIL = 12  # characters, more than an abbreviation and what must stand before it
 _QUOTES = frozenset('"“”„«»')
 _WITHOUT_QUOTES = str.maketrans(dict.fromkeys(_QUOTES))
@@ -68,14 +69,17 @@ def _ends(line: str, language: str) -> list[int]:
 def _pieces(text: str, language: str) -> Iterator[str]:
     """Yield what sentencex makes of a text; one of enormous length part by part, each from the last sentence's end.
 
-    Where a part has no end, no sentence is that long: it ends at its last blank.
+    Where a part has no end, no sentence is that long: it ends behind its last comma or the like, so that no name is cut
+    in two, or else at its last blank.
     """
     position = 0
     while len(text) - position > _MAX_PART:
         part = text[position : position + _MAX_PART]
         whole = sentencex.segment(language, part)[:-1]
         if not any(piece.strip() for piece in whole):
-            whole = [part[: part.rfind(" ") + 1] or part]
+            pause = max(map(part.rfind, _PAUSES))
+            blank = part.rfind(" ") if pause < 0 else pause + 1
+            whole = [part[: blank + 1] or part]
         yield from whole
         position += sum(map(len, whole))
     yield from sentencex.segment(language, text[position:])

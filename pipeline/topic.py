@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from pipeline.config import Section, parse, read_yaml
 from pipeline.errors import ConfigError
 
 ASSET = "topics.yaml"
+NO_LETTERS = "no-letters: no topic"
+"""Warning on an article of which nothing tells the topic."""
 _SHOWN = 3  # topics listed beside the first
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 class Definition(Section):
@@ -51,6 +55,20 @@ def example(text: str, title: str | None = None, *, label: str | None = None, gr
     if title and not text.startswith(title):
         text = f"{title}\n\n{text}"
     return Example(text=text, label=label, group=group)
+
+
+def has_letters(asked: Example) -> bool:
+    """Tell whether a text has any letter: emoji and digits alone tell no topic, though every engine finds one."""
+    return bool(_LETTER.search(asked.text))
+
+
+def answer(asked: Example, prediction: Prediction) -> Prediction:
+    """Return the prediction for a text; without letters, one that abstains and has all topics alike."""
+    if has_letters(asked):
+        return prediction
+    alike = dict.fromkeys(prediction.scores, 1 / len(prediction.scores))
+    first = next(iter(alike))
+    return Prediction(first, alike[first], alike, abstained=True)
 
 
 def topic_of(prediction: Prediction, topics: Mapping[str, Definition]) -> Topic:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Sequence
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +17,11 @@ from hypothesis import strategies as st
 
 from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
+from pipeline.classifiers.panel import Answers, Asked, Doubtful, Examples, Panel
+from pipeline.classifiers.store import MANIFEST, SEAL
 from pipeline.cleaning import clean
+from pipeline.errors import ModelError
+from pipeline.records import file_digest
 from tests.trained import Trained
 
 COUNCIL = """Larkfield Council closes the ferry after a night of storms
@@ -209,6 +219,17 @@ def test_an_article_that_names_nobody_has_no_stances(annotator: Annotator) -> No
     assert found.stances == ()
 
 
+@pytest.mark.parametrize("raw", ["😀 " * 50, "💔", "1 2 3", "!?…"])
+def test_a_text_without_letters_has_no_topic_whatever_the_threshold(trained: Trained, raw: str) -> None:
+    lenient = Annotator(trained.models, min_scores={"topic": 0.0})
+    (found,) = lenient.annotate([article(1, raw)])
+    assert (found.topic.abstained, found.topic.score) == (True, round(1 / 17, 4))
+    assert found.warnings[-1] == "no-letters: no topic"
+    (titled,) = lenient.annotate([replace(article(1, raw), title="Storm closes the ferry")])
+    assert not titled.topic.abstained
+    assert "no-letters: no topic" not in titled.warnings
+
+
 def test_the_configured_scores_decide_what_abstains(trained: Trained) -> None:
     strict = Annotator(trained.models, min_scores={"topic": 1.0, "stance": 1.0})
     (found,) = strict.annotate([article(1, NATO)])
@@ -222,3 +243,76 @@ def test_the_configured_scores_decide_what_abstains(trained: Trained) -> None:
     assert labels(found)[1] == labels(other)[1]
     assert strict.provenance.config != lenient.provenance.config
     assert strict.provenance.models == lenient.provenance.models
+
+
+def test_two_threads_may_annotate_at_once(annotator: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, both_ask = threading.Lock(), threading.Event()
+    asked: list[Asked] = []
+    read, answer = Panel.read, Panel.answer
+
+    def reading(panel: Panel, examples: Examples) -> Asked:
+        asked.append(read(panel, examples))
+        if len(asked) == 2:
+            both_ask.set()
+        return asked[-1]
+
+    def answering(panel: Panel, own: Asked, doubtful: Mapping[str, Doubtful]) -> Answers:
+        assert busy.acquire(blocking=False), "asked while it answers, which some runtimes refuse"
+        try:
+            assert both_ask.wait(60)
+            return answer(panel, own, doubtful)
+        finally:
+            busy.release()
+
+    articles = [article(number, raw) for number, raw in enumerate((COUNCIL, NATO))]
+    alone = annotator.annotate(articles)
+    monkeypatch.setattr(Panel, "read", reading)
+    monkeypatch.setattr(Panel, "answer", answering)
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda one: annotator.annotate([one])[0], articles))
+    assert_same(found, alone)
+
+
+def change(folder: Path, name: str, old: str, new: str) -> None:
+    """Put a file of another version into a model folder, which is sealed again."""
+    content = (folder / name).read_text(encoding="utf-8")
+    assert old in content
+    (folder / name).write_text(content.replace(old, new), encoding="utf-8")
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    if name != MANIFEST:
+        manifest["files"][name] = file_digest(folder / name)
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / SEAL).write_text(f"{file_digest(folder / MANIFEST)}  {MANIFEST}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "old", "new", "message"),
+    [
+        (
+            "boilerplate",
+            "lexicon/en.yaml",
+            "    pattern: ",
+            "    contains: x\n    pattern: ",
+            r"en\.yaml\.rules\.0\.contains",
+        ),
+        (
+            "boilerplate",
+            "lexicon/en.yaml",
+            "    pattern: '",
+            "    pattern: '(?=x)",
+            r"en\.yaml: pattern of .* is not RE2",
+        ),
+        ("boilerplate", MANIFEST, '"max_removed_share"', '"max_removed"', r"config\.strip\.max_removed: unknown key"),
+        ("boilerplate", "recurring.json", '"blocks"', '"lines"', r"holds no recurring blocks"),
+        ("topic", "topics.yaml", "medtop:", "code:", r"key 'medtop' is missing; add it, and 1 more"),
+        ("stance", "targets.yaml", "NATO:", "1:", r"target 1 is no name"),
+    ],
+)
+def test_a_model_of_another_version_is_named_and_to_be_trained_again(
+    trained: Trained, tmp_path: Path, task: str, name: str, old: str, new: str, message: str
+) -> None:
+    models = shutil.copytree(trained.models, tmp_path / "models")
+    change(models / task, name, old, new)
+    said = rf"models/{task} holds a model of another version \(.*{message}.*\); train again with 'make repro'"
+    with pytest.raises(ModelError, match=said):
+        Annotator(models).compile()

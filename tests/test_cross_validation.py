@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import cross_validation
+from pipeline import cross_validation, topic
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.store import Engine
@@ -99,3 +99,21 @@ def test_where_one_task_of_an_encoder_is_asked_for_the_other_is_trained_along(mo
     results = list(cross_validation.out_of_fold(articles, {}, [group], folds=3, seeds=[5], tasks=["claims"]))
     assert [result.task for result in results] == ["claims"]
     assert seen == [(["stance", "claims"], {5})] * 3
+
+
+def test_subjects_train_topics_alone_also_beside_other_tasks_of_their_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    articles = [article(number, "ABC"[number % 3]) for number in range(6)]
+    topics = {label: topic.Definition(medtop="15000000", subjects=("chess",)) for label in ("sport", "weather")}
+    groups_seen: list[dict[str, set[str]]] = []
+
+    def train(configs: Mapping[str, training.Config], examples: Mapping[str, Any]) -> dict[str, training.Trained]:
+        groups_seen.append({task: {one.group for one in examples[task].train} for task in configs})
+        own = examples["claims"]
+        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own.train, own.dev, own.labels))
+
+    monkeypatch.setattr(training, "train_group", train)
+    group: dict[Task, training.Config] = dict.fromkeys(("topic", "claims"), training.Config(engine="linear"))  # type: ignore[arg-type]
+    list(cross_validation.out_of_fold(articles, topics, [group], folds=3, seeds=[5], tasks=["claims"]))
+    subjects = {"subject:sport", "subject:weather"}
+    assert all(seen["topic"] & subjects == subjects and not seen["claims"] & subjects for seen in groups_seen)
+    assert len(groups_seen) == 3

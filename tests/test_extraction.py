@@ -73,6 +73,28 @@ def test_what_the_page_says_of_the_article_becomes_known() -> None:
     assert extract(page_of(paragraphs("harbour", 4))).known == {"title": "Harbour plan agreed after long debate"}
 
 
+STATED = '<meta property="article:published_time" content="2024-05-02T10:00:00Z">'
+TOLD = "<p>The ferry, which first ran on 3 May 1998, carried 41,000 passengers in 2019, the harbour office said.</p>"
+
+
+@pytest.mark.parametrize(
+    ("head", "above", "below", "published"),
+    [
+        ("", "", "<footer>Copyright 2025 Larkfield News. All rights reserved.</footer>", None),
+        ("", "", "<p>© 2019–2025 Larkfield News</p>", None),
+        ('<meta itemprop="copyrightYear" content="2025">', "", "", None),
+        ("", TOLD, "", None),
+        (STATED, "", "<footer>© 2025 Larkfield News</footer>", "2024-05-02"),
+        ('<link rel="canonical" href="https://larkfield.example/2024/05/02/harbour">', TOLD, "", "2024-05-02"),
+        ('<script type="application/ld+json">{"datePublished": "2024-05-02"}</script>', TOLD, "", "2024-05-02"),
+        ("", '<time datetime="2024-05-02T10:00">Thursday</time>', TOLD, "2024-05-02"),
+        ("", '<p class="byline">By Jane Marsh, 2 May 2024</p>', TOLD, "2024-05-02"),
+    ],
+)
+def test_a_date_is_one_that_the_page_states(head: str, above: str, below: str, published: str | None) -> None:
+    assert extract(page_of(above + paragraphs("harbour", 4) + below, head)).known.get("published") == published
+
+
 def test_the_headline_is_the_title_and_not_in_the_text() -> None:
     main = extract(page_of(paragraphs("harbour", 4)))
     assert main.known["title"] == "Harbour plan agreed after long debate"

@@ -36,3 +36,10 @@ def test_a_folder_without_aggregation_answers_for_one_mention_and_says_so_for_mo
     assert len(predictor.predict([predictor.examples(ONCE)])) == 1
     with pytest.raises(ModelError, match=r"moved has no aggregation\.json"):
         predictor.predict([predictor.examples(TWICE)])
+
+
+def test_a_text_without_letters_has_all_topics_alike_and_abstains(trained: Trained) -> None:
+    predictor = Predictor(trained.models / "topic", "topic")
+    emoji, worded = predictor.predict([predictor.examples({"text": text}) for text in ("🔥 " * 50, "🔥 Nato met.")])
+    assert (emoji.abstained, set(emoji.scores.values())) == (True, {1 / 17})
+    assert len(set(worded.scores.values())) == 17

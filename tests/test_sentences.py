@@ -95,3 +95,10 @@ def test_what_goes_on_for_tens_of_thousands_of_characters_without_a_stop_is_cut_
     found = sentences("word " * 10_000)
     assert len(found) > 1
     assert {word for one in found for word in one.split()} == {"word"}
+
+
+def test_what_is_cut_so_is_cut_at_a_pause_if_it_has_one_and_no_name_in_two() -> None:
+    found = sentences("Ada Weir of the World Bank, Eric Lund and " * 2000)
+    assert len(found) > 1
+    assert sum(one.count("Ada Weir of the World Bank,") for one in found) == 2000
+    assert sum(one.count("Eric Lund and") for one in found) == 2000

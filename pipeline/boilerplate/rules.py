@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import re2
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.article import REMOVED_ROLES, Role
 from pipeline.config import Section, parse, read_yaml
 from pipeline.errors import ConfigError
 
 _GROUP_SIZE = 6  # rules behind one automaton
-_MEMORY = 16 * 2**20  # bytes of its states: it grows with the lines that it sees, and begins anew beyond
+_MEMORY = 16 * 2**20  # bytes of a program and its states: they grow with the lines seen, and begin anew beyond
 
 
 class Rule(Section):
@@ -40,6 +41,16 @@ class Language(Section):
     scripts: tuple[str, ...] = ()
     """Unicode scripts, such as Greek, of which a line must hold a letter for these rules to be tried."""
     rules: tuple[Rule, ...]
+
+    @field_validator("scripts")
+    @classmethod
+    def _scripts_are_known(cls, scripts: tuple[str, ...]) -> tuple[str, ...]:
+        for script in scripts:
+            try:
+                _script([script])
+            except re2.error:
+                raise ValueError(f"no script {script!r}; write its Unicode name, such as Greek") from None
+        return scripts
 
 
 @dataclass(frozen=True)
@@ -69,22 +80,22 @@ class Lexicon:
 
     def hits(self, line: str) -> Iterator[Hit]:
         """Yield every rule that applies to a line, in lexicon order."""
-        for number in sorted(number for part in self._tried(line) for number in part.candidates(line)):
-            rule = self.rules[number]
+        candidates = (candidate for part in self._tried(line) for candidate in part.candidates(line))
+        for _, rule, pattern in sorted(candidates, key=itemgetter(0)):
             if rule.scope == "line":
                 if len(line) <= rule.max_chars:
                     yield Hit(rule, 0, len(line))
             else:
-                for found in _compiled(rule.pattern).finditer(line):
+                for found in pattern.finditer(line):
                     start, end = found.span(found.lastindex or 0)
                     if start < end:
                         yield Hit(rule, start, end)
 
     def compile(self) -> None:
-        """Compile what tells the rules that are worth running, as the first lines would.
+        """Compile every pattern, which takes seconds, as the first lines would.
 
         Raises:
-            ConfigError: a pattern is not RE2, or a few are too large together.
+            ConfigError: a pattern is not RE2 or too large, or a few are too large together.
         """
         for part in self._parts:
             part.compile()
@@ -102,10 +113,13 @@ class Lexicon:
     @cached_property
     def _parts(self) -> list[_Part]:
         by_scripts: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
+        files: dict[str, str] = {}
         every = ((language.scripts, rule) for language in self.languages for rule in language.rules)
         for number, (scripts, rule) in enumerate(every):
             by_scripts.setdefault(scripts, []).append((number, rule))
-        return [_Part(scripts, tuple(rules)) for scripts, rules in by_scripts.items()]
+        for name, language in zip(self.files, self.languages, strict=False):  # one made by hand has no files
+            files |= dict.fromkeys((rule.id for rule in language.rules), name)
+        return [_Part(scripts, tuple(rules), files) for scripts, rules in by_scripts.items()]
 
 
 @dataclass(frozen=True)
@@ -118,24 +132,27 @@ class _Part:
 
     scripts: tuple[str, ...]
     rules: tuple[tuple[int, Rule], ...]
+    files: dict[str, str]
+    """Of rules, by their ids."""
 
-    def candidates(self, line: str) -> list[int]:
-        """Return the numbers of the rules whose pattern a line holds."""
+    def candidates(self, line: str) -> Iterator[tuple[int, Rule, Any]]:
+        """Yield the rules whose pattern a line holds: number, rule and compiled pattern."""
         encoded = line.encode()
         patterns = self._filtered
         found = [
-            self.rules[place][0]
+            place
             for place in self._filter.Match(encoded, True) or ()
             if place in patterns and patterns[place].search(encoded)
         ]
-        found += (numbers[place] for automaton, numbers in self._automata for place in automaton.Match(encoded) or ())
-        return found
+        found += (places[place] for automaton, places in self._automata for place in automaton.Match(encoded) or ())
+        for place in found:
+            yield *self.rules[place], self._filter.re(place)
 
     def compile(self) -> None:
-        """Compile the filter and the automata.
+        """Compile the filter, which compiles each pattern, and the automata.
 
         Raises:
-            ConfigError: a pattern is not RE2, or a few are too large together.
+            ConfigError: a pattern is not RE2 or too large, or a few are too large together.
         """
         _ = self._filter, self._automata
 
@@ -143,8 +160,21 @@ class _Part:
     def _filter(self) -> Any:
         try:
             return _filter(tuple(rule.pattern for _, rule in self.rules))
+        except re2.error:
+            for _, rule in self.rules:  # which one it is, the filter does not say
+                self._check(rule)
+            raise
+
+    def _check(self, rule: Rule) -> None:
+        try:
+            re2.compile(rule.pattern, _options())
         except re2.error as error:
-            raise ConfigError(f"the lexicon has a pattern that is not RE2: {error}; mend it, or remove it") from None
+            cause = error.args[0].decode()
+            where = f"{self.files.get(rule.id, 'the lexicon')}: pattern of {rule.id!r}"
+            if cause.startswith("pattern too large"):
+                limit = f"{_MEMORY // 2**20} MiB when compiled"
+                raise ConfigError(f"{where} takes over {limit}; shorten it, or divide it") from None
+            raise ConfigError(f"{where} is not RE2: {cause}; mend it, or remove it") from None
 
     @cached_property
     def _unfiltered(self) -> list[int]:
@@ -158,10 +188,21 @@ class _Part:
 
     @cached_property
     def _automata(self) -> list[tuple[Any, list[int]]]:
-        """An automaton and the numbers of its rules, for each few of those that need no literal."""
-        alike = [self.rules[place] for place in self._unfiltered]
+        """An automaton and the places of its rules, for each few of those that need no literal."""
+        alike = self._unfiltered
         groups = [alike[start : start + _GROUP_SIZE] for start in range(0, len(alike), _GROUP_SIZE)]
-        return [(_automaton(group), [number for number, _ in group]) for group in groups]
+        return [(self._automaton(group), group) for group in groups]
+
+    def _automaton(self, places: Sequence[int]) -> Any:
+        rules = [self.rules[place][1] for place in places]
+        try:
+            return _together(tuple(rule.pattern for rule in rules))
+        except re2.error:
+            names = ", ".join(rule.id for rule in rules)
+            files = ", ".join(dict.fromkeys(self.files.get(rule.id, "the lexicon") for rule in rules))
+            raise ConfigError(
+                f"{files}: the patterns of {names} are too large together; shorten one, or divide it"
+            ) from None
 
     @cached_property
     def script(self) -> Any:
@@ -177,22 +218,14 @@ def _script(scripts: Sequence[str]) -> Any:
 def _filter(patterns: tuple[str, ...]) -> Any:
     combined = re2.Filter()
     for pattern in patterns:
-        combined.Add(pattern, _options(_MEMORY))
+        combined.Add(pattern, _options())
     combined.Compile()
     return combined
 
 
-def _automaton(rules: Sequence[tuple[int, Rule]]) -> Any:
-    try:
-        return _together(tuple(rule.pattern for _, rule in rules))
-    except re2.error:
-        names = ", ".join(rule.id for _, rule in rules)
-        raise ConfigError(f"the patterns of {names} are too large together; shorten one, or divide it") from None
-
-
 @cache
 def _together(patterns: tuple[str, ...]) -> Any:
-    combined = re2.Set.SearchSet(_options(_MEMORY))
+    combined = re2.Set.SearchSet(_options())
     for pattern in patterns:
         combined.Add(pattern)
     combined.Compile()
@@ -200,10 +233,10 @@ def _together(patterns: tuple[str, ...]) -> Any:
 
 
 def load(folder: Path) -> Lexicon:
-    """Read every ``*.yaml`` of a folder; ``check`` tells whether its patterns are sound.
+    """Read every ``*.yaml`` of a folder; to compile the lexicon tells whether its patterns are sound.
 
     Raises:
-        ConfigError: a file breaks the format, an id occurs twice, or a role is not removable.
+        ConfigError: a file breaks the format, an id occurs twice, a role is not removable, or a script is unknown.
     """
     languages: list[Language] = []
     files: dict[str, bytes] = {}
@@ -223,23 +256,6 @@ def load(folder: Path) -> Lexicon:
     return Lexicon(tuple(languages), files)
 
 
-def check(lexicon: Lexicon) -> None:
-    """Compile every pattern, which takes seconds; whoever edits a lexicon should.
-
-    Raises:
-        ConfigError: RE2 refuses a pattern or a script.
-    """
-    for name, language in zip(lexicon.files, lexicon.languages, strict=True):
-        patterns = {rule.id: rule.pattern for rule in language.rules}
-        patterns |= {f"script {script}": rf"\p{{{script}}}" for script in language.scripts}
-        for identity, pattern in patterns.items():
-            try:
-                _compiled(pattern)
-            except re2.error as error:
-                raise ConfigError(f"{name}: pattern of {identity!r} is not RE2: {error}") from None
-    lexicon.compile()
-
-
 def by_language(folder: Path) -> dict[str, Lexicon]:
     """Return the rules of each language apart.
 
@@ -254,13 +270,8 @@ def by_language(folder: Path) -> dict[str, Lexicon]:
     return found
 
 
-@cache
-def _compiled(pattern: str) -> Any:
-    return re2.compile(pattern, _options())
-
-
-def _options(memory: int = 256 * 2**20) -> Any:
+def _options() -> Any:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = memory  # bytes; some patterns outgrow the default
+    options.max_mem = _MEMORY  # some patterns outgrow the default
     return options

@@ -46,13 +46,18 @@ def graph(network: Callable[[], Network], model: str, form: Form = "fp32") -> Pa
     """
     folder = cache.folder(None) / "graphs"
     stem = f"{model[:16]}-{_key(model, form)}"
+    damaged: list[Path] = []
     for known in sorted(folder.glob(f"{stem}-*.onnx")):
-        if known.stem.rpartition("-")[2] == file_digest(known):
+        try:
+            whole = known.stem.rpartition("-")[2] == file_digest(known)
+        except FileNotFoundError:  # another process has removed it meanwhile
+            continue
+        if whole:
             with suppress(OSError):  # a cache that others have filled may be read all the same
                 os.utime(known)
             return known
         _LOG.warning("%s is damaged; it is made again", known)
-        known.unlink(missing_ok=True)
+        damaged.append(known)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch, _quiet():
@@ -66,6 +71,9 @@ def graph(network: Callable[[], Network], model: str, form: Form = "fp32") -> Pa
             # The name carries the digest: two processes at once write two whole files, or the same one twice.
             place = folder / f"{stem}-{file_digest(made)}.onnx"
             made.replace(place)
+        for known in damaged:  # not before: another process may have made one of the same name again, and use it
+            if known != place:
+                known.unlink(missing_ok=True)
         _prune(folder)
     except OSError as error:
         raise OutputError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.classifiers.calibration import predictions
 from pipeline.classifiers.contract import Classifier, Example, Logits, Prediction
 from pipeline.classifiers.runtime import REFERENCE, Runtime
-from pipeline.errors import ModelError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.records import file_digest
 
 Engine = Literal["linear", "embedding", "ensemble", "transformer"]
@@ -189,6 +190,23 @@ def verified(folder: Path, manifest: Manifest, name: str) -> Path:
     if (found := file_digest(readable(path))) != manifest.files[name]:
         raise ModelError(f"{path} was altered: sha256 {found}, not {manifest.files[name]}; {_RESTORE}")
     return path
+
+
+@contextmanager
+def reading_settings_of(folder: Path) -> Iterator[None]:
+    """Tell of a setting or file of a model folder that this version refuses, as of a model of another version.
+
+    Raises:
+        ModelError: what is read within raises ConfigError.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        first, _, more = str(error).partition("\n")
+        others = f", and {len(more.splitlines())} more" if more else ""
+        raise ModelError(
+            f"{folder} holds a model of another version ({first}{others}); train again with 'make repro'"
+        ) from None
 
 
 def readable(path: Path) -> Path:

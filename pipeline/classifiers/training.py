@@ -20,6 +20,7 @@ from pipeline.classifiers.contract import Classifier, Example, Prediction, TaskE
 from pipeline.classifiers.dev import DevCase
 from pipeline.classifiers.embedding import Config as EmbeddingConfig
 from pipeline.classifiers.ensemble import Config as EnsembleConfig
+from pipeline.classifiers.ensemble import EnsembleClassifier
 from pipeline.classifiers.linear import Config as LinearConfig
 from pipeline.classifiers.store import Engine
 from pipeline.classifiers.transformer import Config as TransformerConfig
@@ -156,6 +157,17 @@ def _most_probable(classifier: Classifier, partial: Sequence[Example]) -> list[E
     return [replace(example, label=classifier.labels[row]) for example, row in zip(partial, best, strict=True)]
 
 
+def train_beside(chosen: Trained, config: Config, engine: Engine, examples: TaskExamples) -> Trained:
+    """Train an engine to compare with the chosen one; a member of it that was trained alike is taken from it."""
+    if (
+        isinstance(chosen.classifier, EnsembleClassifier)
+        and engine in chosen.classifier.members
+        and all(example.label for example in examples.train)  # an ensemble gives others the label that it finds itself
+    ):
+        return _calibrated(config, engine, chosen.classifier.members[engine].classifier, examples.dev)
+    return train(config, engine, examples.train, examples.dev, examples.labels)
+
+
 def compare(
     chosen: Trained,
     config: Config,
@@ -174,7 +186,7 @@ def compare(
     found |= chosen.scores
     for engine in config.compared:
         if engine != config.engine:
-            other = train(config, engine, examples.train, examples.dev, examples.labels)
+            other = train_beside(chosen, config, engine, examples)
             save(other, compared / engine, config, task=task, data=data)
             found |= {f"{engine}_{name}": value for name, value in other.scores.items()}
     return found

@@ -13,9 +13,8 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from pipeline.classifiers.store import Engine, Manifest
-from pipeline.evaluation import SMALL, Evaluation, Scores, StripEvaluation, TaskEvaluation
-from pipeline.metrics import LabelScores
-from pipeline.report.cells import MISSING, cell, number, scored, table
+from pipeline.evaluation import Evaluation, StripEvaluation, TaskEvaluation
+from pipeline.report.cells import MISSING, case_count, cell, label_table, macro_f1, number, scored, table
 
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 _LICENCES = {"sentence-transformers/all-MiniLM-L6-v2": "Apache-2.0"}
@@ -111,7 +110,9 @@ def model_card(manifest: Manifest, digest: str, evaluation: Evaluation) -> str:
         ),
         scored=_scored(evaluation),
         scores=_scores(own, strip),
-        by_label=[(f"Labels: {cell(found.task)}", _labels(found)) for found in own],
+        by_label=[
+            (f"Labels: {cell(found.task)}", label_table(found.model.classification, absent=False)) for found in own
+        ],
         calibration=_calibration(manifest, own),
         command=_command(manifest.task),
         usage=_usage(manifest.task),
@@ -204,10 +205,10 @@ def _scores(own: Sequence[TaskEvaluation], strip: StripEvaluation | None) -> str
     rows = [
         (
             f"{cell(found.task)}, {cell(found.unit)}",
-            _cases(found.model),
-            _macro_f1(found.model),
+            case_count(found.model.classification.cases),
+            macro_f1(found.model),
             scored(found.model.classification.accuracy, found.model.classification.accuracy_interval),
-            "; ".join(f"{cell(other.name)} {_macro_f1(other)}" for other in found.compared) or MISSING,
+            "; ".join(f"{cell(other.name)} {macro_f1(other)}" for other in found.compared) or MISSING,
         )
         for found in own
     ]
@@ -219,16 +220,6 @@ def _scores(own: Sequence[TaskEvaluation], strip: StripEvaluation | None) -> str
             f"{100 * strip.body_lost:.2f} % of the body's characters were lost."
         )
     return "\n\n".join(blocks)
-
-
-def _labels(found: TaskEvaluation) -> str:
-    rows = [_label(scores) for scores in found.model.classification.labels if scores.support]
-    return table(["Label", "Precision", "Recall", "F1", "Support"], "lrrrr", rows)
-
-
-def _label(scores: LabelScores) -> list[str]:
-    figures = [number(scores.precision), number(scores.recall), scored(scores.f1, scores.f1_interval)]
-    return [cell(scores.label), *figures, str(scores.support)]
 
 
 def _calibration(manifest: Manifest, own: Sequence[TaskEvaluation]) -> str:
@@ -270,12 +261,3 @@ def _usage(task: str) -> str:
     if task == "boilerplate":
         return "`models` holds the four model folders; what was removed, and why, stands in `removed`."
     return f"`models` holds this folder as `{task}`; its files are verified against `manifest.json` when it is loaded."
-
-
-def _cases(scores: Scores) -> str:
-    count = scores.classification.cases
-    return f"{count} (few)" if count < SMALL else str(count)
-
-
-def _macro_f1(scores: Scores) -> str:
-    return scored(scores.classification.macro_f1, scores.classification.macro_f1_interval)

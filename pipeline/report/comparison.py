@@ -9,8 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from pipeline.comparison import Row, Score
-from pipeline.evaluation import SMALL, Change
-from pipeline.report.cells import MISSING, cell, scored, table
+from pipeline.evaluation import Change
+from pipeline.report.cells import MISSING, case_count, cell, scored, table
 
 TEMPLATE = "comparison.html.j2"
 _METRICS = {"f1": "F1", "macro_f1": "macro-F1"}
@@ -61,9 +61,8 @@ def _score(score: Score | None) -> str:
 def _change(change: Change | None) -> tuple[str, str, str]:
     if change is None:
         return MISSING, "0", "nothing to compare"
-    few = " (few cases)" if change.cases < SMALL else ""
     shown = f"{change.now - change.accepted:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
-    return shown, f"{change.cases}{few}", change.verdict
+    return shown, case_count(change.cases), change.verdict
 
 
 @cache

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pipeline.article import Annotation
 from pipeline.evaluation import SMALL, Evaluation, Scores, StripEvaluation, TaskEvaluation
-from pipeline.metrics import Classification, CoveragePoint, LabelScores
-from pipeline.report.cells import MISSING, cell, number, scored, table
+from pipeline.metrics import Classification, CoveragePoint
+from pipeline.report.cells import FEW, MISSING, case_count, cell, label_table, macro_f1, number, scored, table
 from pipeline.report.worked_example import worked_example
 
 MAJORITY = "majority"
@@ -15,7 +15,6 @@ _TRAINED = (
     "Every engine was trained on the training articles and what the configuration adds to them; every score below is "
     "of the test articles, or of the test records of an added data set, which its heading names."
 )
-_FEW = "few cases"
 _MAX_MATRIX = 5  # labels; a larger confusion matrix is unreadable, so its confusions are listed
 _SHARES = (1.0, 0.9, 0.75, 0.5, 0.25)  # of cases, in the table of what abstention buys
 _COVERAGE = (
@@ -27,7 +26,7 @@ Macro-F1 averages the F1 of the labels that occur, as gold label or as predictio
 from a bootstrap that resamples whole articles. ECE: expected calibration error, 0 is best; before → after temperature
 scaling (of an ensemble: of the whole; its members are scaled before). Coverage: the share of cases on which the model
 does not abstain. The majority baseline always answers the most frequent training label. Fewer than {SMALL} cases say
-little; they are marked “{_FEW}”."""
+little; they are marked “{FEW}”."""
 
 
 def evaluation_report(
@@ -77,15 +76,15 @@ def _summary(tasks: Sequence[TaskEvaluation]) -> list[str]:
 
 def _summary_row(task: TaskEvaluation) -> list[str]:
     model, found = task.model, task.model.classification
-    engines = [f"{cell(other.name)} {_macro_f1(other)}" for other in task.compared if other.name != MAJORITY]
-    majority = [_macro_f1(other) for other in task.compared if other.name == MAJORITY]
+    engines = [f"{cell(other.name)} {macro_f1(other)}" for other in task.compared if other.name != MAJORITY]
+    majority = [macro_f1(other) for other in task.compared if other.name == MAJORITY]
     return [
         cell(task.task),
         cell(task.unit),
         cell(model.name),
-        _cases(found.cases),
+        case_count(found.cases),
         number(found.accuracy),
-        _macro_f1(model),
+        macro_f1(model),
         _calibration(model),
         number(model.coverage),
         "; ".join(engines) or MISSING,
@@ -96,7 +95,7 @@ def _summary_row(task: TaskEvaluation) -> list[str]:
 def _boilerplate(strip: StripEvaluation) -> list[str]:
     header = ["Lines", "Precision", "Recall", "F1", "Body text lost", "Warnings"]
     row = [
-        _cases(strip.lines),
+        case_count(strip.lines),
         number(strip.precision),
         number(strip.recall),
         scored(strip.f1, strip.f1_interval),
@@ -112,7 +111,13 @@ def _boilerplate(strip: StripEvaluation) -> list[str]:
 
 def _task(task: TaskEvaluation) -> list[str]:
     found = task.model.classification
-    blocks = [f"## Task: {cell(task.task)}", _sentence(task), "### Labels", _labels(found), "### Confusions"]
+    blocks = [
+        f"## Task: {cell(task.task)}",
+        _sentence(task),
+        "### Labels",
+        label_table(found, absent=True),
+        "### Confusions",
+    ]
     blocks.append(_matrix(found) if len(found.labels) <= _MAX_MATRIX else _confusions(found))
     if task.coverage_curve:
         blocks += ["### Abstention", _COVERAGE, _coverage(task.coverage_curve)]
@@ -123,7 +128,7 @@ def _task(task: TaskEvaluation) -> list[str]:
 
 def _sentence(task: TaskEvaluation) -> str:
     model, found = task.model, task.model.classification
-    sentence = f"Engine {cell(model.name)} on {_cases(found.cases)} {cell(task.unit)}: accuracy "
+    sentence = f"Engine {cell(model.name)} on {case_count(found.cases)} {cell(task.unit)}: accuracy "
     sentence += scored(found.accuracy, found.accuracy_interval)
     if model.coverage is not None and model.covered_accuracy is not None:
         sentence += f"; where it does not abstain ({number(model.coverage)}), {number(model.covered_accuracy)}"
@@ -161,24 +166,6 @@ def _coverage(curve: Sequence[CoveragePoint]) -> str:
     )
 
 
-def _labels(found: Classification) -> str:
-    guessed = [sum(row[column] for row in found.confusion) for column in range(len(found.labels))]
-    rows = [_label_row(scores, count) for scores, count in zip(found.labels, guessed, strict=True)]
-    return table(["Label", "Precision", "Recall", "F1", "Support"], "lrrrr", rows)
-
-
-def _label_row(scores: LabelScores, guessed: int) -> list[str]:
-    # A label that nobody gave has no score: 0.000 would read as a failure, and macro-F1 leaves it out as well.
-    occurs = scores.support + guessed > 0
-    return [
-        cell(scores.label),
-        number(scores.precision if guessed else None),
-        number(scores.recall if scores.support else None),
-        scored(scores.f1, scores.f1_interval) if occurs else MISSING,
-        str(scores.support),
-    ]
-
-
 def _matrix(found: Classification) -> str:
     labels = [cell(scores.label) for scores in found.labels]
     rows = [[label, *map(str, counts)] for label, counts in zip(labels, found.confusion, strict=True)]
@@ -208,20 +195,12 @@ def _slices(task: TaskEvaluation) -> str:
         (
             cell(by),
             cell(name),
-            _cases(scores.classification.cases),
+            case_count(scores.classification.cases),
             number(scores.classification.accuracy),
-            _macro_f1(scores),
+            macro_f1(scores),
             number(scores.coverage),
         )
         for by, own in task.slices.items()
         for name, scores in own.items()
     ]
     return table(["By", "Slice", "Cases", "Accuracy", "Macro-F1", "Coverage"], "llrrrr", rows)
-
-
-def _cases(count: int) -> str:
-    return f"{count} ({_FEW})" if count < SMALL else str(count)
-
-
-def _macro_f1(scores: Scores) -> str:
-    return scored(scores.classification.macro_f1, scores.classification.macro_f1_interval)

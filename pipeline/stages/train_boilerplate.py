@@ -50,7 +50,7 @@ def run(
 ) -> dict[str, float]:
     """Write the model folder; return the line classifier's dev scores."""
     words = rules.load(lexicon)
-    rules.check(words)  # a broken one should stop the run here, not at inference
+    words.compile()  # a broken one should stop the run here, not at inference
     gold = read_gold(collected)
     splits = read_split(split)
     articles: dict[Split, list[CleanArticle]] = {"train": [], "dev": [], "test": []}

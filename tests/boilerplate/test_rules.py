@@ -95,8 +95,10 @@ def test_patterns_that_are_too_large_together_are_named(tmp_path: Path) -> None:
             "match: [a], keep: [b]}\n"
         )
     (tmp_path / "xx.yaml").write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"patterns of huge-0, .*huge-3 are too large together; shorten one"):
-        rules.check(rules.load(tmp_path))
+    with pytest.raises(
+        ConfigError, match=r"xx\.yaml: the patterns of huge-0, .*huge-3 are too large together; shorten one"
+    ):
+        rules.load(tmp_path).compile()
 
 
 @given(st.text(max_size=80))
@@ -143,8 +145,14 @@ def test_a_folder_is_read_in_the_order_of_its_files_with_their_bytes(tmp_path: P
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("pattern: x", "pattern: '(x'", r"en\.yaml: pattern of 'a' is not RE2"),
+        ("pattern: x", "pattern: '(x'", r"en\.yaml: pattern of 'a' is not RE2: missing \)"),
         ("pattern: x", "pattern: '(?=x)'", r"en\.yaml: pattern of 'a' is not RE2"),
+        ("pattern: x", "pattern: '(?:\\pL{1,900}x)wordy'", r"en\.yaml: pattern of 'a' takes over 16 MiB"),
+        (
+            "rules:",
+            "scripts: [Greek, Gothick]\nrules:",
+            r"en\.yaml\.scripts: no script 'Gothick'; write its Unicode name",
+        ),
         ("role: promo", "role: body", r"en\.yaml: rule 'a' removes 'body', a kept role"),
         ("role: promo", "role: advert", r"en\.yaml\.rules\.0\.role"),
         ("scope: line", "scope: page", r"en\.yaml\.rules\.0\.scope"),
@@ -158,7 +166,14 @@ def test_a_folder_is_read_in_the_order_of_its_files_with_their_bytes(tmp_path: P
 )
 def test_a_broken_rule_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        rules.check(rules.load(written(tmp_path, en=f"language: en\nrules: [{RULE}]".replace(old, new))))
+        rules.load(written(tmp_path, en=f"language: en\nrules: [{RULE}]".replace(old, new))).compile()
+
+
+def test_a_broken_rule_that_was_never_compiled_is_named_by_the_first_line(tmp_path: Path) -> None:
+    broken = RULE.replace("pattern: x", "pattern: '(x'").replace("id: a", "id: b")
+    lexicon = rules.load(written(tmp_path, en=f"language: en\nrules: [{RULE}, {broken}]"))
+    with pytest.raises(ConfigError, match=r"en\.yaml: pattern of 'b' is not RE2"):
+        list(lexicon.hits("Any line"))
 
 
 def test_a_folder_without_rules_is_named(tmp_path: Path) -> None:
@@ -194,7 +209,7 @@ def test_every_rule_of_the_project_belongs_to_one_language() -> None:
 def test_a_broken_rule_of_one_language_is_named(tmp_path: Path) -> None:
     broken = RULE.replace("pattern: x", "pattern: '(x'")
     with pytest.raises(ConfigError, match=r"en\.yaml: pattern of 'a' is not RE2"):
-        rules.check(rules.by_language(written(tmp_path, en=f"language: en\nrules: [{broken}]"))["en"])
+        rules.by_language(written(tmp_path, en=f"language: en\nrules: [{broken}]"))["en"].compile()
 
 
 def test_a_line_rule_that_a_line_is_too_long_for_does_not_match_it(lexicon: Lexicon) -> None:

@@ -86,6 +86,45 @@ def test_a_damaged_graph_is_made_again(
     assert len(again.read_bytes()) == len(content)
 
 
+def test_a_graph_that_another_process_removes_meanwhile_is_made_again(
+    cached: Path, network: Network, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = export.graph(lambda: network, MODEL)
+    digest = export.file_digest
+
+    def removed(path: Path) -> str:
+        if path == first:
+            path.unlink(missing_ok=True)
+        return digest(path)
+
+    monkeypatch.setattr(export, "file_digest", removed)
+    assert export.graph(lambda: network, MODEL) == first
+    assert first.exists()
+
+
+def test_a_damaged_graph_that_another_process_mends_meanwhile_is_not_removed(
+    cached: Path, network: Network, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = export.graph(lambda: network, MODEL)
+    content = first.read_bytes()
+    first.write_bytes(content[:9])
+    digest, make = export.file_digest, export._export
+
+    def mended(path: Path) -> str:
+        found = digest(path)
+        first.write_bytes(content)
+        return found
+
+    def beside_the_mended(given: Network, place: Path) -> None:
+        assert first.exists(), "another process is about to open it"
+        make(given, place)
+
+    monkeypatch.setattr(export, "file_digest", mended)
+    monkeypatch.setattr(export, "_export", beside_the_mended)
+    assert export.graph(lambda: network, MODEL) == first
+    assert first.read_bytes() == content
+
+
 def test_what_nobody_has_used_for_long_is_removed_when_a_graph_is_written(
     cached: Path, network: Network, at_once: None
 ) -> None:

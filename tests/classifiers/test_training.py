@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from pipeline.classifiers import linear, training
 from pipeline.classifiers.calibration import probabilities
-from pipeline.classifiers.contract import Example, gold_indices
+from pipeline.classifiers.contract import Example, TaskExamples, gold_indices
 from pipeline.classifiers.store import Engine
 from tests.encoders import settings as encoder_settings
+from tests.trained import files
 
 LABELS = ("checkworthy", "factual", "none")
 # The cue tells the label; of sentences that name the storm, only check-worthy ones have a label.
@@ -113,3 +114,19 @@ def test_the_linear_engine_takes_the_most_probable_of_what_an_example_may_be(tin
     expected = linear.fit([*KNOWN, *completed], LABELS, own.linear, seed=own.seed)
     found = training.train(own, "linear", [*KNOWN, *partial], DEV, LABELS)
     np.testing.assert_array_equal(found.classifier.logits(DEV), expected.logits(DEV))
+
+
+@pytest.mark.parametrize("partial", [[], PARTIAL], ids=["labelled", "partly labelled"])
+@pytest.mark.parametrize("engine", ["linear", "embedding"])
+def test_what_an_ensemble_is_compared_with_is_what_training_it_alone_gives(
+    tiny_encoders: dict[str, Path], tmp_path: Path, engine: Engine, partial: list[Example]
+) -> None:
+    changed = {"embedding": {"encoder": encoder_settings(tiny_encoders["bert"])}, "compared": (engine,)}
+    own = training.Config.model_validate(config("ensemble", tiny_encoders["bert"]).model_dump() | changed)
+    examples = TaskExamples([*KNOWN, *partial], DEV, LABELS)
+    chosen = training.train(own, "ensemble", examples.train, DEV, LABELS)
+    found = training.compare(chosen, own, examples, task="claims", data={}, compared=tmp_path)
+    alone = training.train(own, engine, examples.train, DEV, LABELS)
+    training.save(alone, tmp_path / "alone", own, task="claims", data={})
+    assert files(tmp_path / engine) == files(tmp_path / "alone")
+    assert found[f"{engine}_dev_ece"] == alone.scores["dev_ece"]
