@@ -82,8 +82,9 @@ class Session:
 
     @property
     def finer(self) -> Any:
-        """What is asked again: a session whose time is counted too, but not what it computes once more."""
-        return self.session.finer
+        """What is asked again: its time counts as well, but not what it computes once more."""
+        finer = self.session.finer
+        return None if finer is None else Session(finer, self.watch)
 
     @property
     def margin(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 import sentencex
@@ -10,8 +11,7 @@ import sentencex
 _MAX_PART = 20_000  # characters given to sentencex at once: the time that it takes grows with their square
 _PAUSES = (", ", "; ", ": ")
 _TAIL = 12  # characters, more than an abbreviation and what must stand before it
-_QUOTES = frozenset('"“”„«»')
-_WITHOUT_QUOTES = str.maketrans(dict.fromkeys(_QUOTES))
+_QUOTE = re.compile('["“”„«»]')
 # A stop after these, before the next token, ends no sentence; sentencex does not know them all.
 _OPEN_ABBREVIATION = re.compile(
     r"(?:\b(?:vs|v|Nos?|Nr|approx|St|Sen|Rep|Gov|Sgt|Lt|Col|Capt|Cmdr|Maj)|(?<![\w.])[A-Z]|^\d{1,3})\.$"
@@ -50,15 +50,15 @@ def split(line: str, *, start: int = 0, language: str = "en") -> Iterator[tuple[
 
 def _ends(line: str, language: str) -> list[int]:
     """Return where sentencex ends sentences when it does not see quotation marks, which it never splits within."""
-    bare = line.translate(_WITHOUT_QUOTES)
-    quoted = len(bare) < len(line)
-    places = [place for place, character in enumerate(line) if character not in _QUOTES] if quoted else range(len(line))
+    bare = _QUOTE.sub("", line)
+    # How many characters stand in the line before each of its marks, those marks not counted.
+    marks = [found.start() - number for number, found in enumerate(_QUOTE.finditer(line))] if bare != line else []
     ends = {found.end() for found in _CLOSED.finditer(line)}
     position = 0
     for piece in _pieces(bare, language):
         position += len(piece.rstrip())
         if position:
-            end = places[position - 1] + 1
+            end = position + bisect_right(marks, position - 1)
             while end < len(line) and line[end] in '"”»':
                 end += 1
             ends.add(end)

@@ -33,7 +33,7 @@ class Config(Section):
     """Settings of batch annotation."""
 
     reading: ReadingConfig = ReadingConfig()
-    shard_articles: int = Field(default=64, gt=0)
+    shard_articles: int = Field(default=128, gt=0)
     """Inputs of one shard, at most: what is annotated together, written at once and, after a stop, never done again."""
     shard_bytes: int = Field(default=16_000_000, gt=0)
     """Bytes of one shard's inputs, at most, unless one alone has more: what a worker holds in memory."""

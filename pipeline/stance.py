@@ -86,10 +86,10 @@ class Aggregation:
     def doubtful(self, keys: Sequence[tuple[str, str]], sentences: Sequence[Prediction], margin: float) -> list[bool]:
         """Tell of each sentence whether the stance of its article toward its target might change.
 
-        ``margin`` is by how much the log-odds of a sentence may be wrong; those of an article are by about half of it.
+        ``margin`` is by how much the log-odds of a sentence may be wrong; those of an article seldom are by as much.
         """
         grouped = by_target(keys, sentences)
-        near = {key for key, own in grouped.items() if self._is_near(self.predict(own), margin / 2)}
+        near = {key for key, own in grouped.items() if self._is_near(self.predict(own), margin)}
         return [key in near for key in keys]
 
     def _is_near(self, prediction: Prediction, margin: float) -> bool:

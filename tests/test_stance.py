@@ -31,15 +31,15 @@ def sentence(favor: float) -> Prediction:
     ],
 )
 def test_a_stance_near_another_or_near_the_threshold_is_doubtful(favor: float, doubtful: bool) -> None:
-    assert AGGREGATION.doubtful([("1", "NATO")], [sentence(favor)], 0.2) == [doubtful]
+    assert AGGREGATION.doubtful([("1", "NATO")], [sentence(favor)], 0.1) == [doubtful]
 
 
 def test_all_sentences_of_a_doubtful_stance_are_named_and_no_others() -> None:
     keys = [("1", "NATO"), ("2", "NATO"), ("1", "the EU"), ("1", "NATO")]
     given = [sentence(0.0), sentence(1.0), sentence(1.0), sentence(1.0)]  # the first article's mean for NATO is even
-    assert AGGREGATION.doubtful(keys, given, 0.2) == [True, False, False, True]
+    assert AGGREGATION.doubtful(keys, given, 0.1) == [True, False, False, True]
 
 
 def test_without_a_threshold_only_ties_are_doubtful() -> None:
     never = Aggregation(AGGREGATION.weights, AGGREGATION.bias)
-    assert never.doubtful([("1", "NATO")], [sentence(0.607)], 0.2) == [False]
+    assert never.doubtful([("1", "NATO")], [sentence(0.607)], 0.1) == [False]

@@ -32,13 +32,19 @@ _BIO = re.compile(
     r"|report(?:s|ed)? (?:on|for|from)\b))"
 )
 # What a picture shows: the present tense or a participle, and who stands where.
-_PICTURE = re.compile(
-    r"^(?:\S+ ){1,14}?(?:speak|walk|look|stand|hold|arrive|arriv|attend|pose|pos|wave|wav|sit|sitt|wait|gesture|gestur"
+_ACTION = re.compile(
+    r"(?:\S+ ){1,14}?(?:speak|walk|look|stand|hold|arrive|arriv|attend|pose|pos|wave|wav|sit|sitt|wait|gesture|gestur"
     r"|listen|talk|smile|smil|shake|shak|address|deliver|leave|leav|greet|testify|testifie|watch|ride|rid|carry|carrie"
     r"|march|gather|rally|rallie|campaign|play|perform|work|clean|celebrate|celebrat|react|pass|passe)(?:s|ing)\b"
-    r"|\((?:left|right|cent(?:er|re)|L|R|C)\)|, (?:(?:second|third) from )?(?:left|right|cent(?:er|re)),"
+)
+_PLACE = re.compile(
+    r"\((?:left|right|cent(?:er|re)|L|R|C)\)|, (?:(?:second|third) from )?(?:left|right|cent(?:er|re)),"
     r"|\b(?:seen|pictured|shown) (?:here|in|on|at|with|during|above|below)\b"
 )
+# Without one of these, which are quickly looked for, the patterns above find nothing.
+_IN_LINK = ("http", "www.", ".com", ".org", ".net", ".co.uk")
+_IN_MONEY = ("$", "£", "€", "₹", "¥")
+_IN_PLACE = ("left", "right", "cent", "(L)", "(R)", "(C)", "seen ", "pictured ", "shown ")
 LONG_LINE = 120  # characters: a line this long is almost always a paragraph, so it tells where the body is
 
 EDGE = 3  # lines at the top and at the bottom of an article, where what a line looks like means more
@@ -94,7 +100,7 @@ def _features(text: str) -> dict[str, float]:
     count = max(len(words), 1)
     named = _BIO.match(text)
     trimmed = text.rstrip()
-    upper, ascii_only = text.isupper(), text.isascii()
+    upper = text.isupper()
     bio = bool(named and (named[1] or _PROFESSION.search(text, named.end(), named.end() + 120)))
     return {
         "chars": min(len(text), 600) / 600,
@@ -109,17 +115,22 @@ def _features(text: str) -> dict[str, float]:
         "long upper case": float(upper and len(words) > 5),
         "digits": sum(map(str.isdigit, initials)) / count,
         "numbered": float(bool(_NUMBERED.match(text))),
-        "money": float(not (ascii_only and "$" not in text) and bool(_MONEY.search(text))),
-        "link": float(bool(_LINK.search(text))),
+        "money": float(_holds(text, _IN_MONEY, _MONEY)),
+        "link": float(_holds(text, _IN_LINK, _LINK)),
         "handle": float("@" in text),
         "hashtag": float("#" in text),
         "bar": float("|" in text or "»" in text or " / " in text),
-        "emoji": float(not ascii_only and bool(_EMOJI.search(text))),
+        "emoji": float(not text.isascii() and bool(_EMOJI.search(text))),
         "quote": float(text[:1] in "\"“‘'"),
         "quoted": float("”" in text or '"' in text),
         "bracketed": float(text[:1] in "([" and trimmed[-1:] in ")]"),
         "second person": float(bool(_PRONOUN.search(text))),
         "lower start": float(text[:1].islower()),
         "bio": float(bio),
-        "picture": float(bool(_PICTURE.search(text))),
+        "picture": float(bool(_ACTION.match(text)) or _holds(text, _IN_PLACE, _PLACE)),
     }
+
+
+def _holds(text: str, needed: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    """Tell whether a pattern is found in a text; it cannot be without one of the strings that it needs."""
+    return any(map(text.__contains__, needed)) and bool(pattern.search(text))

@@ -48,15 +48,19 @@ def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: i
     A second segment stands in every window; of one that is longer than half a window, its beginning. An example with a
     focus needs none: the focus tells what is asked, and so all that is asked of one text has the same tokens.
     """
-    texts = [example.text.translate(_FOLD) for example in examples]
+    texts = [_folded(example.text) for example in examples]
     seconds = [example.pair if example.pair and not example.focus else "" for example in examples]
-    pairs = [tokenizer.head(second.translate(_FOLD), max_tokens // 2) for second in seconds]
+    pairs = [tokenizer.head(_folded(second), max_tokens // 2) for second in seconds]
     found: list[Window] = []
     for number, (text, pair) in enumerate(zip(tokenizer.ids(texts), tokenizer.ids(pairs), strict=True)):
         span = examples[number].focus
         focus = tokenizer.within(texts[number], *span) if span else None
         found += _windows(first + number, text, pair, focus, tokenizer.frame(paired=bool(pair)), max_tokens)
     return found
+
+
+def _folded(text: str) -> str:
+    return text if text.isascii() else text.translate(_FOLD)
 
 
 def _windows(
@@ -83,7 +87,7 @@ def unread_share(examples: Sequence[Example], tokenizer: TextTokenizer, max_toke
         pair = None if example.focus else example.pair
         alone = windows([Example("", pair=pair)], tokenizer, max_tokens)[0].length
         read += sum(window.length - alone for window in windows([example], tokenizer, max_tokens))
-        total += len(tokenizer.ids([example.text.translate(_FOLD)])[0])
+        total += len(tokenizer.ids([_folded(example.text)])[0])
     return 1 - read / total if total else 0.0
 
 
