@@ -148,6 +148,28 @@ print(model.predict([Example("the council met")])[0].label, *sorted({{"torch", "
     assert run.stdout.split() == [expected[0].label]
 
 
+@pytest.mark.parametrize("bf16", [True, False])
+def test_what_a_precision_leaves_open_the_next_higher_one_decides(
+    tiny_encoders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool
+) -> None:
+    for library in ("openvino", "onnxruntime"):
+        pytest.importorskip(library)
+    if bf16 and not processor.has_bf16():
+        pytest.skip("this CPU has no bf16")
+    monkeypatch.setattr(processor, "has_bf16", lambda: bf16)
+    folder = tiny_models.save(tmp_path / "claims", tiny_encoders["bert"])
+    expected = {"onnx-int8": [0.2, 0.0], "openvino": [0.0], "openvino-int8": [0.2, 0.05, 0.0] if bf16 else [0.2, 0.0]}
+    if bf16:
+        expected["openvino-bf16"] = [0.05, 0.0]
+    found: dict[str, list[float]] = {}
+    for name in expected:
+        session: Session | None = _session(store.load(folder, runtime=name, threads=1))
+        while session is not None:
+            found.setdefault(name, []).append(session.margin)
+            session = session.finer
+    assert found == expected
+
+
 def test_an_unknown_runtime_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(ConfigError, match=r"unknown runtime 'cuda'; known: auto, torch, torch-bf16, onnx, "):
         runtime.check("cuda")
