@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import gc
 import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -26,6 +28,7 @@ from pipeline.extraction_process import interruptions_wait
 from pipeline.shards import Finished, Parsed, Recipe, Shard, ShardAnnotator
 
 _OBJECTS = 50_000  # made, beyond those that are gone, before garbage is looked for: an article makes some hundreds
+_TOKENIZERS = "TOKENIZERS_PARALLELISM"
 AHEAD = 2  # shards of each worker, those under way included: what waits for a worker is held in memory
 
 
@@ -35,7 +38,7 @@ def in_process(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, N
     Raises:
         ConfigError, ModelError: as for ``Recipe.annotator``.
     """
-    with ShardAnnotator(recipe) as annotator, _garbage_is_collected_rarely():
+    with ShardAnnotator(recipe) as annotator, _tuned():
         for shard in shards:
             yield annotator.annotate(shard)
 
@@ -54,7 +57,7 @@ def ahead(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, None, 
         windows.UNWANTED.set(stopped.is_set)
         return annotator.classify(prepared)
 
-    with ShardAnnotator(recipe) as annotator, _garbage_is_collected_rarely(), ThreadPoolExecutor(1) as models:
+    with ShardAnnotator(recipe) as annotator, _tuned(), ThreadPoolExecutor(1) as models:
         annotations: list[Annotation] = []
         under_way: tuple[_Step, Future[Answers]] | None = None
         try:
@@ -66,6 +69,7 @@ def ahead(shards: Iterable[Shard], recipe: Recipe) -> Generator[Finished, None, 
                     if before.ends_shard:
                         yield annotator.finish(before.parsed, annotations)
                         annotations = []
+                        _give_back_memory()
                 under_way = asked
         finally:
             stopped.set()  # the models' thread looks at it before each batch
@@ -149,8 +153,6 @@ _RECIPES: list[Recipe] = []  # of this process, if it is a worker
 def _start(parent: Connection, recipe: Recipe) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says what an interruption means
     logging.disable(logging.WARNING)
-    if recipe.threads == 1:
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _RECIPES.append(recipe)
 
@@ -168,23 +170,38 @@ def _annotate(shard: Shard) -> Finished:
 @functools.cache
 def _annotator() -> ShardAnnotator:
     found = ShardAnnotator(_RECIPES[0])
-    _collect_garbage_rarely()
+    _tune()
     return found
 
 
-def _collect_garbage_rarely() -> None:
-    """Keep the collector from looking through the models again and again, and from looking often at all."""
+def _tune() -> None:
+    """Keep this process from what takes time beside annotating.
+
+    The collector would look through the models again and again, and often at all; tokenizers would start threads for a
+    few words, beside those of the runtime.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
+    os.environ[_TOKENIZERS] = "false"
 
 
 @contextmanager
-def _garbage_is_collected_rarely() -> Iterator[None]:
-    before = gc.get_threshold()
-    _collect_garbage_rarely()
+def _tuned() -> Iterator[None]:
+    threshold, tokenizers = gc.get_threshold(), os.environ.get(_TOKENIZERS)
+    _tune()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
         gc.unfreeze()
+        gc.set_threshold(*threshold)
+        if tokenizers is None:
+            del os.environ[_TOKENIZERS]
+        else:
+            os.environ[_TOKENIZERS] = tokenizers
+
+
+def _give_back_memory() -> None:
+    """Return to the system what glibc keeps of freed memory, in each thread's own arena: it would grow for long."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)

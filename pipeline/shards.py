@@ -27,6 +27,7 @@ from pipeline.records import to_json
 
 GROUP_CHARACTERS = 2_000_000  # of raw text annotated at once: long articles cost memory in proportion
 ID_BYTES = 8
+FIRST = 16  # inputs of the first shard, at most
 
 
 class Config(Section):
@@ -34,7 +35,9 @@ class Config(Section):
 
     reading: ReadingConfig = ReadingConfig()
     shard_articles: int = Field(default=128, gt=0)
-    """Inputs of one shard, at most: what is annotated together, written at once and, after a stop, never done again."""
+    """Inputs of one shard, at most: what is annotated together, written at once and, after a stop, never done again.
+
+    The first shards have fewer, 16 and then twice as many each, so that nothing waits long for the first."""
     shard_bytes: int = Field(default=16_000_000, gt=0)
     """Bytes of one shard's inputs, at most, unless one alone has more: what a worker holds in memory."""
     strip: StripConfig | None = None
@@ -70,6 +73,7 @@ def cut(items: Iterable[Unit | Rejection], config: Config) -> Iterator[Shard]:
     held: list[Unit | Rejection] = []
     total = hashlib.sha256()
     number = size = 0
+    most = min(FIRST, config.shard_articles)
     for found in items:
         item = found
         try:
@@ -80,12 +84,14 @@ def cut(items: Iterable[Unit | Rejection], config: Config) -> Iterator[Shard]:
         if held and size + len(content) > config.shard_bytes:
             yield Shard(number, tuple(held), size, total.hexdigest())
             held, total, number, size = [], hashlib.sha256(), number + 1, 0
+            most = min(2 * most, config.shard_articles)
         held.append(item)
         size += len(content)
         total.update(hashlib.sha256(_identity(item)).digest() + hashlib.sha256(content).digest())
-        if len(held) == config.shard_articles:
+        if len(held) == most:
             yield Shard(number, tuple(held), size, total.hexdigest())
             held, total, number, size = [], hashlib.sha256(), number + 1, 0
+            most = min(2 * most, config.shard_articles)
     if held:
         yield Shard(number, tuple(held), size, total.hexdigest())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -90,6 +91,21 @@ def cut(count: int) -> Iterator[Shard]:
 def test_what_is_prepared_while_the_models_answer_comes_out_the_same(light_models: Path, count: int) -> None:
     recipe = Recipe(light_models, Config(), ".jsonl")
     assert list(local_engine.ahead(cut(count), recipe)) == list(local_engine.in_process(cut(count), recipe))
+
+
+@pytest.mark.parametrize("set_before", [None, "true"])
+def test_a_process_is_afterwards_as_it_was(
+    light_models: Path, monkeypatch: pytest.MonkeyPatch, set_before: str | None
+) -> None:
+    """Whoever annotates from a program of their own finds collector and tokenizers as before."""
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    if set_before:
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", set_before)
+    before = gc.get_threshold()
+    assert list(local_engine.ahead(cut(5), Recipe(light_models, Config(), ".jsonl")))
+    assert os.environ.get("TOKENIZERS_PARALLELISM") == set_before
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_shard_that_alone_was_left_to_do_is_done_by_as_many_processes_as_the_others(

@@ -57,6 +57,12 @@ def test_a_full_shard_does_not_wait_for_the_input_after_it() -> None:
     assert [item.line for item in next(cut(endless(), Config(shard_articles=2))).items] == [1, 2]
 
 
+def test_shards_grow_until_they_are_full() -> None:
+    """The first is soon there, whatever the others hold."""
+    units = [Unit("-", number, "record", b"{}") for number in range(200)]
+    assert [len(shard.items) for shard in cut(units, Config(shard_articles=50))] == [16, 32, 50, 50, 50, 2]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"input": "b"}, {"line": 2}, {"kind": "page"}, {"content": b"two"}, {"warnings": ("decoded: cp1252",)}],

@@ -20,7 +20,7 @@ from pipeline.classifiers import encoders
 from pipeline.classifiers.contract import Example, Logits, Session
 from pipeline.classifiers.runtime import TORCH, Runtime
 from pipeline.classifiers.tokens import TextTokenizer
-from pipeline.classifiers.windows import Window, answers, unread_share, windows
+from pipeline.classifiers.windows import BATCH_TOKENS, FEW_TOKENS, Window, answers, unread_share, windows
 from pipeline.config import Section
 
 if TYPE_CHECKING:
@@ -146,15 +146,16 @@ def logits(
         again = doubtful(tasks, session.margin)
         session = session.finer
         rows = np.concatenate(again)
-        finer = _tasks(_averaged([window for window in found if rows[window.example]], session, total), shapes)
+        asked = [window for window in found if rows[window.example]]
+        finer = _tasks(_averaged(asked, session, total, FEW_TOKENS), shapes)
         for own, better, chosen in zip(tasks, finer, again, strict=True):
             own[chosen] = better[chosen]
     return tasks
 
 
-def _averaged(found: Sequence[Window], session: Session, shape: tuple[int, int]) -> Logits:
+def _averaged(found: Sequence[Window], session: Session, shape: tuple[int, int], tokens: int = BATCH_TOKENS) -> Logits:
     sums, counts = np.zeros(shape, dtype=np.float32), np.zeros(shape[0], dtype=np.float32)
-    for numbers, output in answers(found, session):
+    for numbers, output in answers(found, session, tokens):
         np.add.at(sums, numbers, output)
         np.add.at(counts, numbers, 1)
     return sums / counts.clip(min=1)[:, None]

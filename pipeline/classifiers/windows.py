@@ -14,6 +14,7 @@ from pipeline.classifiers.tokens import Frame, TextTokenizer
 
 BATCH = 32  # passes of one inference batch, at most
 BATCH_TOKENS = 1024  # of one inference batch, at most, unless one window has more: what a runtime takes goes by them
+FEW_TOKENS = 256  # the same, where little is asked: so that no core waits for the last batch
 UNWANTED: ContextVar[Callable[[], bool]] = ContextVar("unwanted", default=lambda: False)
 """Tells, before each batch, whether nobody waits for the answers any more."""
 
@@ -91,13 +92,15 @@ def unread_share(examples: Sequence[Example], tokenizer: TextTokenizer, max_toke
     return 1 - read / total if total else 0.0
 
 
-def answers(found: Sequence[Window], session: Session) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    """Yield what a session says to each batch of windows, with the number of each window's example.
+def answers(
+    found: Sequence[Window], session: Session, tokens: int = BATCH_TOKENS
+) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+    """Yield what a session says to each batch of windows, of so many tokens, with the number of each window's example.
 
     Raises:
         UnwantedError: see ``UNWANTED``.
     """
-    chosen = batches(found)
+    chosen = batches(found, tokens)
     outputs = session.run(_padded(chosen, session.inputs))
     for own, output in zip(chosen, outputs, strict=True):
         places = [(row, place) for row, alike in enumerate(own) for place in range(len(alike))]
@@ -113,14 +116,14 @@ def _padded(chosen: Sequence[Sequence[Sequence[Window]]], inputs: Sequence[str])
         yield pad(own, inputs)
 
 
-def batches(found: Sequence[Window]) -> list[list[list[Window]]]:
+def batches(found: Sequence[Window], tokens: int = BATCH_TOKENS) -> list[list[list[Window]]]:
     """Return the windows in batches by length, those of the same tokens together: they need one pass of the encoder."""
     alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Window]] = {}
     for window in found:
         alike.setdefault((tuple(window.ids), tuple(window.types)), []).append(window)
     made: list[list[list[Window]]] = []
     for own in sorted(alike.values(), key=lambda own: own[0].length):
-        if not made or len(made[-1]) >= min(BATCH, BATCH_TOKENS // own[0].length):
+        if not made or len(made[-1]) >= min(BATCH, tokens // own[0].length):
             made.append([])
         made[-1].append(own)
     return made
