@@ -19,15 +19,7 @@ from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
 from pipeline.classifiers import runtime
 
-HEADER = (
-    "Runtime",
-    "Claims",
-    "of another label",
-    "Stances",
-    "of another label",
-    "abstaining otherwise",
-    "Scores differ by",
-)
+HEADER = "Runtime", "Claims", "other claims", "Stances", "other stances", "other abstentions", "Scores differ by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +44,8 @@ def main(
     """Annotate by torch and by each other runtime that runs here, and print how they agree."""
     found = (item for item in reading.read(inputs, reading.Config()) if isinstance(item, Article))
     articles = list(islice(found, most))
+    if not articles:
+        raise typer.BadParameter("none of these holds an article")
     expected = annotated(articles, models, runtime.REFERENCE)
     typer.echo(f"{len(articles)} articles, compared with {runtime.REFERENCE}\n")
     typer.echo(f"| {' | '.join(HEADER)} |\n| --- |{' ---: |' * (len(HEADER) - 1)}")

@@ -22,7 +22,7 @@ _UNCOUNTED = frozenset(
     b"html head body p li dt dd option optgroup caption colgroup thead tbody tfoot tr th td rp rt".split()
 )
 _RAW_TEXT = frozenset(b"script style textarea title".split())  # what looks like a tag in these is none
-_META = re.compile(r"<meta\b[^<>]*+>", re.IGNORECASE)
+_COPYRIGHT = re.compile(r"<meta\b(?=[^<>]*\b(?:itemprop|name|property)=[\"']?copyrightyear\b)[^<>]*+>", re.IGNORECASE)
 # Where the precise reading keeps between these shares of the plain one, the rest is a second article or a repetition;
 # where it keeps less, it has lost the article itself.
 _SECOND_ARTICLE = (0.25, 0.5)
@@ -121,7 +121,7 @@ def by_trafilatura(html: str) -> Extracted:
     from trafilatura.settings import set_date_params
 
     plain = trafilatura.bare_extraction(
-        _META.sub(lambda meta: "" if "copyrightyear" in meta[0].lower() else meta[0], html),
+        _COPYRIGHT.sub("", html),
         include_comments=False,
         with_metadata=True,
         date_extraction_params=set_date_params(extensive=False),  # an extensive search guesses from all text

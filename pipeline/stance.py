@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit, softmax
+from scipy.special import softmax
 
 from pipeline import targets
 from pipeline.article import STANCE_LABELS, Stance
@@ -86,16 +86,25 @@ class Aggregation:
     def doubtful(self, keys: Sequence[tuple[str, str]], sentences: Sequence[Prediction], margin: float) -> list[bool]:
         """Tell of each sentence whether the stance of its article toward its target might change.
 
-        ``margin`` is by how much the log-odds of a sentence may be wrong; those of an article seldom are by as much.
+        ``margin`` is by how much the log-odds of a sentence may be wrong, each on its own.
         """
         grouped = by_target(keys, sentences)
-        near = {key for key, own in grouped.items() if self._is_near(self.predict(own), margin)}
+        near = {key for key, own in grouped.items() if self._is_near(own, margin)}
         return [key in near for key in keys]
 
-    def _is_near(self, prediction: Prediction, margin: float) -> bool:
-        """Tell whether another label, or the threshold, lies within so many log-odds."""
-        best, second = sorted(prediction.scores.values(), reverse=True)[:2]
-        return bool(best < second * np.exp(margin) or abs(logit(best) - logit(self.min_score)) < margin)
+    def _is_near(self, sentences: Sequence[Prediction], margin: float) -> bool:
+        """Tell whether another label, or the threshold, lies within what the errors of the sentences may come to.
+
+        To first order: a probability p moves by p(1 - p) of its log-odds, and the mean of n by the root of n less.
+        """
+        told = self.predict(sentences)
+        best = STANCE_LABELS.index(told.label)
+        chances = np.array([[one.scores[label] for label in STANCE_LABELS[:2]] for one in sentences])
+        moved = margin * (chances * (1 - chances)).mean(axis=0) / np.sqrt(len(sentences))
+        errors = np.abs(self.weights[best] - self.weights) @ moved
+        odds = np.log([told.score / max(told.scores[label], 1e-12) for label in STANCE_LABELS])
+        tied = (odds < errors)[np.arange(len(STANCE_LABELS)) != best].any()
+        return bool(tied or abs(_log_odds(told.score) - _log_odds(self.min_score)) < errors.max())
 
     def to_json(self) -> bytes:
         """Return the coefficients as JSON, to 4 decimals."""
@@ -116,6 +125,11 @@ class Aggregation:
         if weights.shape != (len(STANCE_LABELS), 2) or bias.shape != (len(STANCE_LABELS),):
             raise ModelError(f"{path} has coefficients of shape {weights.shape}, of another version; train again")
         return cls(weights, bias, float(content["min_score"]))
+
+
+def _log_odds(chance: float) -> float:
+    bounded = min(max(chance, 1e-12), 1 - 1e-12)
+    return float(np.log(bounded / (1 - bounded)))
 
 
 def summary(sentences: Sequence[Prediction]) -> NDArray[np.float64]:

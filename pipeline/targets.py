@@ -63,7 +63,7 @@ class Target:
         """Match any of the names as whole words, the longest first; the last word of a longer name as well."""
         return re.compile(rf"(?<![\w-])(?:{'|'.join(map(_name_pattern, self._names))})(?!\w)")
 
-    def may_occur(self, text: str, starts: Sequence[int]) -> list[int]:
+    def possible_sentences(self, text: str, starts: Sequence[int]) -> list[int]:
         """Return the numbers of the sentences, given by where they start, that hold any of the names.
 
         Perhaps they hold it within other words: this is a quick look before matching.
@@ -145,7 +145,11 @@ def mentions(sentences: Sequence[str], targets: Sequence[Target]) -> list[Mentio
     """
     text = "\n".join(sentences)
     starts = list(accumulate((len(sentence) + 1 for sentence in sentences), initial=0))[:-1]
-    return [mention for target in targets for mention in _mentions(sentences, target, target.may_occur(text, starts))]
+    return [
+        mention
+        for target in targets
+        for mention in _mentions(sentences, target, target.possible_sentences(text, starts))
+    ]
 
 
 def _mentions(sentences: Sequence[str], target: Target, possible: Iterable[int]) -> Iterator[Mention]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import softmax
 
 from pipeline.article import STANCE_LABELS
 from pipeline.classifiers.contract import Prediction
@@ -23,10 +28,9 @@ def sentence(favor: float) -> Prediction:
     [
         (0.0, False),
         (0.5, True),  # favor and neutral are even
-        (0.51, True),  # their log-odds differ by 0.08
-        (0.53, False),
+        (0.51, True),
+        (0.57, False),
         (0.607, True),  # favor has a probability just above the threshold
-        (0.58, False),
         (1.0, False),
     ],
 )
@@ -36,10 +40,36 @@ def test_a_stance_near_another_or_near_the_threshold_is_doubtful(favor: float, d
 
 def test_all_sentences_of_a_doubtful_stance_are_named_and_no_others() -> None:
     keys = [("1", "NATO"), ("2", "NATO"), ("1", "the EU"), ("1", "NATO")]
-    given = [sentence(0.0), sentence(1.0), sentence(1.0), sentence(1.0)]  # the first article's mean for NATO is even
+    given = [sentence(0.4), sentence(1.0), sentence(1.0), sentence(0.6)]  # the first article's mean for NATO is even
     assert AGGREGATION.doubtful(keys, given, 0.1) == [True, False, False, True]
 
 
 def test_without_a_threshold_only_ties_are_doubtful() -> None:
     never = Aggregation(AGGREGATION.weights, AGGREGATION.bias)
     assert never.doubtful([("1", "NATO")], [sentence(0.607)], 0.1) == [False]
+
+
+def test_a_certain_stance_at_a_threshold_of_one_is_no_error() -> None:
+    certain = Aggregation(AGGREGATION.weights * 100, AGGREGATION.bias, min_score=1.0)
+    assert certain.doubtful([("1", "NATO")], [sentence(1.0)], 0.1) == [False]
+
+
+logits = st.tuples(*[st.floats(-3, 3)] * 3)
+errors = st.tuples(*[st.floats(-0.5, 0.5)] * 3)
+
+
+def told(values: Sequence[float]) -> Prediction:
+    chances = softmax(np.array(values)).tolist()
+    scores = dict(zip(STANCE_LABELS, chances, strict=True))
+    return Prediction(max(scores, key=lambda label: scores[label]), max(chances), scores, abstained=False)
+
+
+@given(logits, errors, st.sampled_from([0.02, 0.1, 0.2]))
+def test_what_an_error_of_a_sentence_changes_was_doubtful(
+    values: tuple[float, ...], moved: tuple[float, ...], margin: float
+) -> None:
+    """The bound is to first order, so the error stays a little below it."""
+    one, other = told(values), told(np.add(values, np.array(moved) * margin * 0.9).tolist())
+    before, after = AGGREGATION.predict([one]), AGGREGATION.predict([other])
+    if (before.label, before.abstained) != (after.label, after.abstained):
+        assert AGGREGATION.doubtful([("1", "NATO")], [one], margin) == [True]

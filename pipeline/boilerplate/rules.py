@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -16,6 +17,7 @@ from pipeline.article import REMOVED_ROLES, Role
 from pipeline.config import Section, parse, read_yaml
 from pipeline.errors import ConfigError
 
+_SCRIPT = re.compile("[A-Za-z_]{3,}")  # what is shorter is a category
 _GROUP_SIZE = 6  # rules behind one automaton
 _MEMORY = 16 * 2**20  # bytes of a program and its states: they grow with the lines seen, and begin anew beyond
 
@@ -47,6 +49,8 @@ class Language(Section):
     def _scripts_are_known(cls, scripts: tuple[str, ...]) -> tuple[str, ...]:
         for script in scripts:
             try:
+                if not _SCRIPT.fullmatch(script):
+                    raise re2.error("no name")
                 _script([script])
             except re2.error:
                 raise ValueError(f"no script {script!r}; write its Unicode name, such as Greek") from None

@@ -243,11 +243,29 @@ def load(folder: Path, labels: tuple[str, ...]) -> LinearClassifier:
             for number, own in enumerate(settings.terms)
         )
         features = dict(zip(settings.features, arrays.get("features", ()), strict=True))
-        return LinearClassifier(labels, settings.fitted, terms, features, arrays["bias"])
+        found = LinearClassifier(labels, settings.fitted, terms, features, arrays["bias"])
+        _check(found)
     except (KeyError, ValueError, SafetensorError) as error:
         raise ModelError(
             f"{folder / SETTINGS} and {WEIGHTS} do not belong together; train again with 'make repro'"
         ) from error
+    return found
+
+
+def _check(found: LinearClassifier) -> None:
+    """Refuse numbers that are not for what the settings name.
+
+    Raises:
+        ValueError: they are not.
+    """
+    regressions = 1 if len(found.fitted) == 2 else len(found.fitted)
+    whole = set(found.fitted) <= set(found.labels) and found.bias.shape == (regressions,)
+    for own in found.terms:
+        columns = own.kind.columns
+        whole &= columns > 0 and columns & (columns - 1) == 0
+        whole &= own.idf.shape == (columns,) and own.weights.shape == (columns, regressions)
+    if not (whole and all(own.shape == (regressions,) for own in found.features.values())):
+        raise ValueError("sizes differ")
 
 
 def _tfidf(analyzer: str, lengths: tuple[int, int], config: Config) -> Pipeline:

@@ -36,7 +36,7 @@ class Kind:
 
 def counts(texts: Sequence[str], kind: Kind) -> csr_matrix:
     """Return how often each n-gram's column occurs in each text, shape (texts, columns)."""
-    lowered = [text.lower() for text in texts]
+    lowered = [_encodable(text.lower()) for text in texts]
     if kind.analyzer == "char_wb":
         words = [text.split() for text in lowered]
         found = _known_words(kind).columns(list(chain.from_iterable(words)))
@@ -48,6 +48,11 @@ def counts(texts: Sequence[str], kind: Kind) -> csr_matrix:
         rows = np.repeat(np.arange(len(texts), dtype=np.int32), list(map(len, ngrams)))
         columns = _hashed(chain.from_iterable(ngrams), kind.columns)
     return _tallied(rows, columns, (len(texts), kind.columns))
+
+
+def _encodable(text: str) -> str:
+    """Return a text without half surrogates, which the hash cannot take: it would end the process."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _tallied(rows: NDArray[np.int32], columns: Columns, shape: tuple[int, int]) -> csr_matrix:
@@ -76,21 +81,19 @@ class _KnownWords:
 
     def columns(self, words: Sequence[str]) -> list[Columns]:
         """Return the columns of each word."""
-        known = self._known
+        known = self._known  # which other threads may add to, or replace by another table, but take nothing from
         new = list(dict.fromkeys(word for word in words if word not in known))
-        if new:
-            if len(known) > _MANY:
-                known.clear()
-                new = list(dict.fromkeys(words))
-            ngrams = [_in_word(f" {word} ", self._kind.shortest, self._kind.longest) for word in new]
-            hashed = _hashed(chain.from_iterable(ngrams), self._kind.columns)
-            ends = np.cumsum(list(map(len, ngrams)))[:-1]
-            known.update(zip(new, map(np.copy, np.split(hashed, ends)), strict=True))
-        found = list(map(known.__getitem__, words))
-        for word in new:
-            if len(word) > _LONG:
-                del known[word]
-        return found
+        if len(known) + len(new) > _MANY:
+            self._known = known = {}
+            new = list(dict.fromkeys(words))
+        if not new:
+            return list(map(known.__getitem__, words))
+        ngrams = [_in_word(f" {word} ", self._kind.shortest, self._kind.longest) for word in new]
+        hashed = _hashed(chain.from_iterable(ngrams), self._kind.columns)
+        ends = np.cumsum(list(map(len, ngrams)))[:-1]
+        fresh = dict(zip(new, map(np.copy, np.split(hashed, ends)), strict=True))
+        known.update((word, columns) for word, columns in fresh.items() if len(word) <= _LONG)
+        return [known[word] if word in known else fresh[word] for word in words]
 
 
 _known_words = cache(_KnownWords)

@@ -197,12 +197,13 @@ def reading_settings_of(folder: Path) -> Iterator[None]:
     """Tell of a setting or file of a model folder that this version refuses, as of a model of another version.
 
     Raises:
-        ModelError: what is read within raises ConfigError.
+        ModelError: what is read within raises ConfigError, or its manifest lacks a setting.
     """
     try:
         yield
-    except ConfigError as error:
-        first, _, more = str(error).partition("\n")
+    except (ConfigError, KeyError) as error:
+        told = str(error) if isinstance(error, ConfigError) else f"{MANIFEST} has no config.{error.args[0]}"
+        first, _, more = told.partition("\n")
         others = f", and {len(more.splitlines())} more" if more else ""
         raise ModelError(
             f"{folder} holds a model of another version ({first}{others}); train again with 'make repro'"

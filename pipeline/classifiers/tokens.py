@@ -69,19 +69,23 @@ class TextTokenizer:
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens."""
         pieces = [text.split(" ") if self._by_word else [text] for text in texts]
-        known = self._known
+        known = self._known  # which other threads may add to, or replace by another table, but take nothing from
         new = list(dict.fromkeys(piece for piece in chain.from_iterable(pieces) if piece not in known))
         if len(known) + len(new) > _MANY:
             self._known = known = {}
             new = list(dict.fromkeys(chain.from_iterable(pieces)))
-        if new:
-            encoded = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
-            known.update(zip(new, (encoding.ids for encoding in encoded), strict=True))
-        found = [list(chain.from_iterable(map(known.__getitem__, own))) for own in pieces]
-        for piece in new:
-            if len(piece) > _LONG:
-                del known[piece]
-        return found
+        if not new:
+            return [list(chain.from_iterable(map(known.__getitem__, own))) for own in pieces]
+        encoded = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
+        fresh = dict(zip(new, (encoding.ids for encoding in encoded), strict=True))
+        known.update((piece, ids) for piece, ids in fresh.items() if len(piece) <= _LONG)
+        long = {piece for piece in new if len(piece) > _LONG}
+        return [
+            list(chain.from_iterable(map(known.__getitem__, own)))
+            if long.isdisjoint(own)
+            else [token for piece in own for token in (known[piece] if piece in known else fresh[piece])]
+            for own in pieces
+        ]
 
     def within(self, text: str, start: int, end: int) -> list[int]:
         """Return 1 for each token of a text that reaches into ``start:end``, else 0."""

@@ -109,7 +109,15 @@ def test_a_folder_of_another_version_is_refused_with_what_to_do(tmp_path: Path) 
         linear.load(tmp_path, ("a", "b"))
 
 
-@pytest.mark.parametrize("settings", ["[]", '{"fitted": ["a"], "terms": [], "features": ["first"]}'])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "[]",
+        '{"fitted": ["a"], "terms": [], "features": ["first"]}',
+        '{"fitted": ["sport", "weather"], "terms": [], "features": []}',
+        '{"fitted": ["sport", "weather", "unheard of"], "terms": [], "features": []}',
+    ],
+)
 def test_settings_that_do_not_belong_to_the_weights_are_refused(
     tmp_path: Path, classifier: LinearClassifier, settings: str
 ) -> None:
@@ -127,3 +135,12 @@ def test_a_text_has_the_same_answer_whatever_is_asked_beside_it(
         monkeypatch.setattr(linear, "_PORTION", characters)
         assert np.array_equal(classifier.logits(examples), at_once)
     assert classifier.logits([]).shape == (0, 4)
+
+
+def test_features_have_the_same_answer_whatever_is_asked_beside_them() -> None:
+    train = [
+        Example("same", features={"a": number / 7, "b": number % 3}, label="ab"[number % 2]) for number in range(9)
+    ]
+    classifier = linear.fit(train, ("a", "b"), SMALL, seed=13)
+    alone = np.concatenate([classifier.logits([example]) for example in train])
+    assert np.array_equal(classifier.logits(train), alone)

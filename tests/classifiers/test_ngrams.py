@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,20 @@ def _fitted(known: list[tuple[Pipeline, LinearClassifier]] = []) -> tuple[Pipeli
         pipeline = linear.fitted_pipeline(train, linear.Config(hash_bits=10), seed=1)
         known.append((pipeline, linear.of_pipeline(pipeline, ("a", "b", "c"))))
     return known[0]
+
+
+def test_half_a_surrogate_pair_is_counted_as_what_stands_for_it() -> None:
+    """The hash of one would end the process."""
+    for kind in (Kind("char_wb", 2, 4, 2**9), Kind("word", 1, 2, 2**9)):
+        one, other = ngrams.counts(["it \ud800 rained", "it ? rained"], kind)
+        assert (one != other).nnz == 0
+
+
+def test_threads_may_count_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one of them forgets, another may be about to look up."""
+    monkeypatch.setattr(ngrams, "_MANY", 8)
+    kind = Kind("char_wb", 2, 3, 2**9)  # that no other test asks for
+    texts = [f"{'x' * 40} word{number} other{number}" for number in range(40)]
+    expected = vectorizer(kind).transform(texts)
+    with ThreadPoolExecutor(4) as pool:
+        assert all((found != expected).nnz == 0 for found in pool.map(lambda _: ngrams.counts(texts, kind), range(40)))

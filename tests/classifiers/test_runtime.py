@@ -138,11 +138,13 @@ def test_from_a_graph_that_is_there_it_runs_without_torch(
 import sys
 from pathlib import Path
 from typing import Any
-import pipeline.annotator
+import pipeline.annotator, pipeline.batch, pipeline.local_engine
+import pipeline.classifiers.embedding, pipeline.classifiers.ensemble
 from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example
 model = store.load(Path({str(folder)!r}), runtime={name!r}, threads=1)
-print(model.predict([Example("the council met")])[0].label, *sorted({{"torch", "transformers"}} & set(sys.modules)))
+heavy = {{"torch", "transformers", "sklearn", "skops"}}
+print(model.predict([Example("the council met")])[0].label, *sorted(heavy & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == [expected[0].label]
