@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -101,17 +101,23 @@ def test_where_one_task_of_an_encoder_is_asked_for_the_other_is_trained_along(mo
     assert seen == [(["stance", "claims"], {5})] * 3
 
 
+def claims_for_all(seen: list[dict[str, set[str]]]) -> Callable[..., dict[str, training.Trained]]:
+    """Train claims alone in place of a group's every task; note the articles that each task would have been given."""
+
+    def train(configs: Mapping[str, training.Config], examples: Mapping[str, Any]) -> dict[str, training.Trained]:
+        seen.append({task: {one.group for one in examples[task].train} for task in configs})
+        own = examples["claims"]
+        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own.train, own.dev, own.labels))
+
+    return train
+
+
 def test_subjects_train_topics_alone_also_beside_other_tasks_of_their_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     articles = [article(number, "ABC"[number % 3]) for number in range(6)]
     topics = {label: topic.Definition(medtop="15000000", subjects=("chess",)) for label in ("sport", "weather")}
     groups_seen: list[dict[str, set[str]]] = []
 
-    def train(configs: Mapping[str, training.Config], examples: Mapping[str, Any]) -> dict[str, training.Trained]:
-        groups_seen.append({task: {one.group for one in examples[task].train} for task in configs})
-        own = examples["claims"]
-        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own.train, own.dev, own.labels))
-
-    monkeypatch.setattr(training, "train_group", train)
+    monkeypatch.setattr(training, "train_group", claims_for_all(groups_seen))
     group: dict[Task, training.Config] = dict.fromkeys(("topic", "claims"), training.Config(engine="linear"))  # type: ignore[arg-type]
     list(cross_validation.out_of_fold(articles, topics, [group], folds=3, seeds=[5], tasks=["claims"]))
     subjects = {"subject:sport", "subject:weather"}

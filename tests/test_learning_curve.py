@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from pipeline import learning_curve
 from pipeline.classifiers import training
-from tests.test_cross_validation import article
+from tests.test_cross_validation import article, claims_for_all
 
 
 def test_the_tasks_of_one_encoder_are_trained_together_at_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, set[str]]] = []
 
-    def train(configs: Mapping[str, training.Config], examples: Mapping[str, Any]) -> dict[str, training.Trained]:
-        seen.append({task: {one.group for one in examples[task].train} for task in configs})
-        own = examples["claims"]
-        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own.train, own.dev, own.labels))
-
-    monkeypatch.setattr(training, "train_group", train)
+    monkeypatch.setattr(training, "train_group", claims_for_all(seen))
     config = training.Config(engine="linear")
     articles = [article(number, "A") for number in range(4)]
     found = list(
