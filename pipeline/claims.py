@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from pipeline.article import Claim, Facts, Sentence
 from pipeline.classifiers.contract import Example, Prediction
@@ -23,12 +24,15 @@ _FEW_WORDS = 4  # below which a stretch of text must at least end like a sentenc
 def is_statement(sentence: str) -> bool:
     """Tell whether a sentence can claim anything: a clock time, a name or the lead-in of a quotation cannot."""
     text = sentence.rstrip()
-    words = len(_WORD.findall(text))
-    if text.endswith(":") and words <= _LEAD_IN_WORDS and not _QUOTE.search(text):
+    if text.endswith(":") and not _has_words(text, _LEAD_IN_WORDS + 1) and not _QUOTE.search(text):
         return False
-    if len(_UNSPACED.findall(text)) >= _FEW_WORDS:
+    if _has_words(text, _FEW_WORDS) or len(_UNSPACED.findall(text)) >= _FEW_WORDS:
         return True
-    return words >= _FEW_WORDS or (words > 1 and bool(_ENDED.search(text)) and not text.isupper())
+    return _has_words(text, 2) and bool(_ENDED.search(text)) and not text.isupper()
+
+
+def _has_words(text: str, number: int) -> bool:
+    return next(islice(_WORD.finditer(text), number - 1, None), None) is not None
 
 
 def example(sentence: str, *, label: str | None = None, group: str = "") -> Example:

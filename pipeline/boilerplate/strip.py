@@ -160,10 +160,9 @@ def _joined(clean: AlignedText, lines: Sequence[Line], layers: Sequence[Sequence
 
 def _rule_cuts(line: Line, lexicon: Lexicon) -> list[_Cut]:
     cuts: list[_Cut] = []
-    whole = not (_CORRECTS.match(line.text) or _QUOTATION.match(line.text))
     for hit in lexicon.hits(line.text):
         if hit.rule.scope == "line":
-            if not whole:
+            if _CORRECTS.match(line.text) or _QUOTATION.match(line.text):
                 continue
             return [_Cut(line.start, line.end, hit.rule.role, f"rule:{hit.rule.id}")]
         start, end = line.start + hit.start, line.start + hit.end
@@ -263,12 +262,13 @@ def _learned_cuts(
     headlines: Collection[int],
 ) -> list[_Cut]:
     cuts: list[_Cut] = []
+    least = min(config.min_score, config.min_sentence_score)
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
-        if index in headlines or _signs(lines, index):
+        score, role = _residue(prediction)
+        if score < least or index in headlines or _signs(lines, index):
             continue
         if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue
-        score, role = _residue(prediction)
         if score >= (config.min_sentence_score if _SENTENCE.search(line.text) else config.min_score):
             cuts.append(_Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts

@@ -6,6 +6,7 @@ What it counts in characters stays within a word, so the columns of each word ar
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-_LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
-_MANY = 2**16  # words
+_MANY = 2**21  # columns of known words: those of some 80,000
 _WORD = re.compile(r"(?u)\b\w\w+\b")
 Columns = NDArray[np.int32]
 
@@ -39,10 +39,9 @@ def counts(texts: Sequence[str], kind: Kind) -> csr_matrix:
     lowered = [_encodable(text.lower()) for text in texts]
     if kind.analyzer == "char_wb":
         words = [text.split() for text in lowered]
-        found = _known_words(kind).columns(list(chain.from_iterable(words)))
+        columns, sizes = _known_words(kind).columns(list(chain.from_iterable(words)))
         of_words = np.repeat(np.arange(len(texts), dtype=np.int32), list(map(len, words)))
-        rows = np.repeat(of_words, list(map(len, found)))
-        columns = np.concatenate([np.zeros(0, dtype=np.int32), *found])
+        rows = np.repeat(of_words, sizes)
     else:
         ngrams = [_of_words(_WORD.findall(text), kind.shortest, kind.longest) for text in lowered]
         rows = np.repeat(np.arange(len(texts), dtype=np.int32), list(map(len, ngrams)))
@@ -77,23 +76,49 @@ class _KnownWords:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self._known: dict[str, Columns] = {}
+        self._lock = threading.Lock()
+        self._forget()
 
-    def columns(self, words: Sequence[str]) -> list[Columns]:
-        """Return the columns of each word."""
-        known = self._known  # which other threads may add to, or replace by another table, but take nothing from
-        new = list(dict.fromkeys(word for word in words if word not in known))
-        if len(known) + len(new) > _MANY:
-            self._known = known = {}
-            new = list(dict.fromkeys(words))
-        if not new:
-            return list(map(known.__getitem__, words))
+    def _forget(self) -> None:
+        self._numbers: dict[str, int] = {}
+        # Those of word number n are columns[starts[n] : starts[n + 1]]; both arrays grow ahead of what they hold.
+        self._columns = np.zeros(2**16, dtype=np.int32)
+        self._starts = np.zeros(2**12, dtype=np.int64)
+
+    def columns(self, words: Sequence[str]) -> tuple[Columns, NDArray[np.int64]]:
+        """Return the columns of all words, one after the other, and the number of each word's."""
+        with self._lock:
+            new = list(dict.fromkeys(word for word in words if word not in self._numbers))
+            if new:
+                self._add(new)
+            numbers = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.int64, count=len(words))
+            starts = self._starts[numbers]
+            sizes = self._starts[numbers + 1] - starts
+            skipped = np.repeat(starts - np.cumsum(sizes) + sizes, sizes)
+            found = self._columns[skipped + np.arange(len(skipped))]
+            if self._starts[len(self._numbers)] > _MANY:
+                self._forget()
+            return found, sizes
+
+    def _add(self, new: Sequence[str]) -> None:
         ngrams = [_in_word(f" {word} ", self._kind.shortest, self._kind.longest) for word in new]
         hashed = _hashed(chain.from_iterable(ngrams), self._kind.columns)
-        ends = np.cumsum(list(map(len, ngrams)))[:-1]
-        fresh = dict(zip(new, map(np.copy, np.split(hashed, ends)), strict=True))
-        known.update((word, columns) for word, columns in fresh.items() if len(word) <= _LONG)
-        return [known[word] if word in known else fresh[word] for word in words]
+        held = len(self._numbers)
+        ends = self._starts[held] + np.cumsum(list(map(len, ngrams)))
+        self._columns = _grown(self._columns, int(ends[-1]))
+        self._columns[self._starts[held] : ends[-1]] = hashed
+        self._starts = _grown(self._starts, held + len(new) + 1)
+        self._starts[held + 1 : held + len(new) + 1] = ends
+        self._numbers.update(zip(new, range(held, held + len(new)), strict=True))
+
+
+def _grown(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return an array with room for so many; it then has room for half as many again."""
+    if size <= len(array):
+        return array
+    grown = np.zeros(size + size // 2, dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown
 
 
 _known_words = cache(_KnownWords)

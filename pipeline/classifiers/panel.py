@@ -141,13 +141,10 @@ class _Encoder:
         ]
 
     def windows(self, examples: Examples) -> list[Window]:
-        """Tokenize the examples of all tasks."""
-        found: list[Window] = []
-        first = 0
-        for task, classifier in zip(self.models, self._classifiers, strict=True):
-            found += windows(examples[task], classifier.tokenizer, classifier.max_tokens, first=first)
-            first += len(examples[task])
-        return found
+        """Tokenize the examples of all tasks, which are numbered through."""
+        first = self._classifiers[0]  # all have its tokenizer and its length of a window
+        every = [example for task in self.models for example in examples[task]]
+        return windows(every, first.tokenizer, first.max_tokens)
 
     def logits(
         self, found: Sequence[Window], sizes: Mapping[str, int], rules: Mapping[str, _DoubtfulRows]

@@ -14,7 +14,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 FILE = "tokenizer.json"
 _LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
-_MANY = 2**15  # words
+_MANY = 2**16  # words
+_MARKS = ".,;:!?\"')"  # BERT makes each a token of its own, so a word that ends with some needs no look at its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,7 @@ class TextTokenizer:
             new = list(dict.fromkeys(chain.from_iterable(pieces)))
         if not new:
             return [list(chain.from_iterable(map(known.__getitem__, own))) for own in pieces]
-        encoded = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
-        fresh = dict(zip(new, (encoding.ids for encoding in encoded), strict=True))
+        fresh = self._read(new)
         known.update((piece, ids) for piece, ids in fresh.items() if len(piece) <= _LONG)
         long = {piece for piece in new if len(piece) > _LONG}
         return [
@@ -86,6 +86,26 @@ class TextTokenizer:
             else [token for piece in own for token in (known[piece] if piece in known else fresh[piece])]
             for own in pieces
         ]
+
+    def _read(self, pieces: Sequence[str]) -> dict[str, list[int]]:
+        """Return the ids of distinct pieces that are not known."""
+        if not self._by_word:
+            return self._encoded(pieces)
+        known, marks = self._known, self._marks
+        words = [piece.rstrip(_MARKS) for piece in pieces]
+        read = self._encoded([word for word in dict.fromkeys(words) if word not in known])
+        return {
+            piece: list(chain(read[word] if word in read else known[word], *map(marks.__getitem__, piece[len(word) :])))
+            for piece, word in zip(pieces, words, strict=True)
+        }
+
+    def _encoded(self, pieces: Sequence[str]) -> dict[str, list[int]]:
+        encoded = self._tokenizer.encode_batch_fast(pieces, add_special_tokens=False)
+        return dict(zip(pieces, (encoding.ids for encoding in encoded), strict=True))
+
+    @cached_property
+    def _marks(self) -> dict[str, list[int]]:
+        return self._encoded(list(_MARKS))
 
     def within(self, text: str, start: int, end: int) -> list[int]:
         """Return 1 for each token of a text that reaches into ``start:end``, else 0."""
@@ -122,12 +142,13 @@ class TextTokenizer:
 
     @cached_property
     def _by_word(self) -> bool:
-        """Whether blanks part all tokens, and what stands beyond one changes none: so with BERT's own two steps."""
+        """Whether blanks and marks part all tokens, and what stands beyond changes none: so with BERT's two steps."""
         added = self._tokenizer.get_added_tokens_decoder().values()
+        parts = {" ", *_MARKS}
         return (
             isinstance(self._tokenizer.normalizer, BertNormalizer)
             and isinstance(self._tokenizer.pre_tokenizer, BertPreTokenizer)
-            and not any(" " in token.content or token.lstrip or token.rstrip for token in added)
+            and not any(parts & {*token.content} or token.lstrip or token.rstrip for token in added)
         )
 
 

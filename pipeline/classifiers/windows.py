@@ -47,8 +47,8 @@ class Window:
         return len(self.ids)
 
 
-def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: int, *, first: int = 0) -> list[Window]:
-    """Tokenize examples, numbered from ``first``, into as many windows as they need; those without focus are left out.
+def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: int) -> list[Window]:
+    """Tokenize examples into as many windows as they need; those without focus are left out.
 
     A second segment stands in every window; of one that is longer than half a window, its beginning. An example with a
     focus needs none: the focus tells what is asked, and so all that is asked of one text has the same tokens.
@@ -56,11 +56,13 @@ def windows(examples: Sequence[Example], tokenizer: TextTokenizer, max_tokens: i
     texts = [_folded(example.text) for example in examples]
     seconds = [example.pair if example.pair and not example.focus else "" for example in examples]
     pairs = [tokenizer.head(_folded(second), max_tokens // 2) for second in seconds]
+    distinct = list(dict.fromkeys(texts))
+    ids = dict(zip(distinct, tokenizer.ids(distinct), strict=True))
     found: list[Window] = []
-    for number, (text, pair) in enumerate(zip(tokenizer.ids(texts), tokenizer.ids(pairs), strict=True)):
+    for number, (text, pair) in enumerate(zip(map(ids.__getitem__, texts), tokenizer.ids(pairs), strict=True)):
         span = examples[number].focus
         focus = tokenizer.within(texts[number], *span) if span else None
-        found += _windows(first + number, text, pair, focus, tokenizer.frame(paired=bool(pair)), max_tokens)
+        found += _windows(number, text, pair, focus, tokenizer.frame(paired=bool(pair)), max_tokens)
     return found
 
 
@@ -136,9 +138,7 @@ def batches(found: Sequence[Window], tokens: int = BATCH_TOKENS) -> list[list[li
     return made
 
 
-def pad(
-    found: Sequence[Sequence[Window]], inputs: Sequence[str], *, lengths: int = 1, focuses: int = 1
-) -> Batch:
+def pad(found: Sequence[Sequence[Window]], inputs: Sequence[str], *, lengths: int = 1, focuses: int = 1) -> Batch:
     """Return windows as the named arrays, a row for those of the same tokens, all of one length.
 
     That of focuses has a mask for each window, 1 for the tokens of its focus, or for all where it has none. The length

@@ -60,7 +60,7 @@ class Changed:
         for output in self._session.run(batches):
             numbers = np.arange(self._seen, self._seen + len(output))
             self._seen += len(output)
-            changed = (numbers % self._one_of == 0)[:, None]
+            changed = (numbers % self._one_of == 0).reshape(-1, *[1] * (output.ndim - 1))
             yield np.where(changed, -output, output)
 
 
