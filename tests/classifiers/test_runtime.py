@@ -160,9 +160,12 @@ def test_what_a_precision_leaves_open_the_next_higher_one_decides(
         pytest.skip("this CPU has no bf16")
     monkeypatch.setattr(processor, "has_bf16", lambda: bf16)
     folder = tiny_models.save(tmp_path / "claims", tiny_encoders["bert"])
-    expected = {"onnx-int8": [0.2, 0.0], "openvino": [0.0], "openvino-int8": [0.2, 0.05, 0.0] if bf16 else [0.2, 0.0]}
+    in_fp32, in_bf16, in_8_bits = (runtime.MARGINS[precision] for precision in ("", "bf16", "int8"))
+    assert in_8_bits > in_bf16 > in_fp32 == 0
+    from_8_bits = [in_8_bits, in_bf16, in_fp32] if bf16 else [in_8_bits, in_fp32]
+    expected = {"onnx-int8": [in_8_bits, in_fp32], "openvino": [in_fp32], "openvino-int8": from_8_bits}
     if bf16:
-        expected["openvino-bf16"] = [0.05, 0.0]
+        expected["openvino-bf16"] = [in_bf16, in_fp32]
     found: dict[str, list[float]] = {}
     for name in expected:
         session: Session | None = _session(store.load(folder, runtime=name, threads=1))

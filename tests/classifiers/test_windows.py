@@ -16,7 +16,7 @@ from pipeline.classifiers.contract import Batch, Example
 from pipeline.classifiers.fine_tuning import fit
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.transformer import Config, TransformerClassifier
-from pipeline.classifiers.windows import BATCH, BATCH_TOKENS, Window, batches, pad, windows
+from pipeline.classifiers.windows import BATCH, BATCH_TOKENS, FOCUSES, LENGTHS, Window, answers, batches, pad, windows
 from tests.encoders import MAKERS, WORDS
 from tests.encoders import settings as encoder_settings
 
@@ -124,3 +124,29 @@ def test_batches_hold_every_window_and_stay_within_what_a_runtime_may_take(lengt
     for batch in made:
         longest = max(alike[0].length for alike in batch)
         assert len(batch) == 1 or (len(batch) <= BATCH and len(batch) * longest <= BATCH_TOKENS)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 9)), min_size=1, max_size=200), st.integers(64, 1024))
+@settings(max_examples=50)
+def test_the_shapes_of_batches_recur(texts: list[tuple[int, int]], tokens: int) -> None:
+    """A runtime prepares itself anew for each: all batches of one length have as many rows, but for the last."""
+    found = [
+        Window(number, [number, *[7] * (length - 1)], [0] * length, [place == 0 for place in range(length)])
+        for number, (length, focuses) in enumerate(texts)
+        for _ in range(focuses)
+    ]
+    shapes: list[tuple[int, ...]] = []
+
+    class Shapes:
+        inputs = (*INPUTS, "focus_mask")
+        finer = None
+        margin = 0.0
+
+        def run(self, padded: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
+            for batch in padded:
+                shapes.append(batch["focus_mask"].shape)
+                yield np.zeros((*shapes[-1][:2], 3), np.float32)
+
+    assert sum(len(numbers) for numbers, _ in answers(found, Shapes(), tokens)) == len(found)
+    assert all(length % LENGTHS == 0 and focuses % FOCUSES == 0 for _, focuses, length in shapes)
+    assert len({(rows, length) for rows, _, length in shapes[:-1]}) == len({length for *_, length in shapes[:-1]})
