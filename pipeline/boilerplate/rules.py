@@ -20,6 +20,7 @@ from pipeline.errors import ConfigError
 _SCRIPT = re.compile("[A-Za-z_]{3,}")  # what is shorter is a category
 _GROUP_SIZE = 6  # rules behind one automaton
 _MEMORY = 16 * 2**20  # bytes of a program and its states: they grow with the lines seen, and begin anew beyond
+_LITTLE = 2**19  # the same for a pattern that does with it: there are hundreds, and few have many states at a time
 
 
 class Rule(Section):
@@ -222,7 +223,10 @@ def _script(scripts: Sequence[str]) -> Any:
 def _filter(patterns: tuple[str, ...]) -> Any:
     combined = re2.Filter()
     for pattern in patterns:
-        combined.Add(pattern, _options())
+        try:
+            combined.Add(pattern, _options(_LITTLE))
+        except re2.error:
+            combined.Add(pattern, _options())
     combined.Compile()
     return combined
 
@@ -274,8 +278,8 @@ def by_language(folder: Path) -> dict[str, Lexicon]:
     return found
 
 
-def _options() -> Any:
+def _options(memory: int = _MEMORY) -> Any:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = _MEMORY  # some patterns outgrow the default
+    options.max_mem = memory  # some patterns outgrow the default
     return options

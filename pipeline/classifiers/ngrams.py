@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-_MANY = 2**21  # columns of known words: those of some 80,000
+_MANY = 2**20  # columns of known words: those of some 40,000
 _WORD = re.compile(r"(?u)\b\w\w+\b")
 Columns = NDArray[np.int32]
 
