@@ -34,7 +34,7 @@ class Config(Section):
     """Settings of batch annotation."""
 
     reading: ReadingConfig = ReadingConfig()
-    shard_articles: int = Field(default=96, gt=0)
+    shard_articles: int = Field(default=64, gt=0)
     """Inputs of one shard, at most: what is annotated together, written at once and, after a stop, never done again.
     The first shards have fewer, 16 and then twice as many each, so that nothing waits long for the first."""
     shard_bytes: int = Field(default=16_000_000, gt=0)
