@@ -20,7 +20,9 @@ from pipeline.errors import ConfigError
 _SCRIPT = re.compile("[A-Za-z_]{3,}")  # what is shorter is a category
 _GROUP_SIZE = 6  # rules behind one automaton
 _MEMORY = 16 * 2**20  # bytes of a program and its states: they grow with the lines seen, and begin anew beyond
-_LITTLE = 2**19  # the same for a pattern that does with it: there are hundreds, and few have many states at a time
+# The same for a pattern that compiles with it: there are hundreds. Where its states outgrow that, in lines of thousands
+# of characters, RE2 takes a slower way, to the same matches.
+_LITTLE = 2**19
 
 
 class Rule(Section):

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
 Batch = Mapping[str, NDArray[np.int64]]
-"""Arrays of one padded batch by name, each of shape (texts, longest), but that of focuses: (texts, most, longest)."""
+"""Arrays of one padded batch by name, each of shape (texts, tokens), but that of focuses: (texts, focuses, tokens).
+
+There may be more tokens than the longest text has, and more focuses than any text."""
 FOCUS = "focus_mask"
 """The name of that array."""
 
@@ -90,7 +92,7 @@ class Session(Protocol):
 
     @property
     def margin(self) -> float:
-        """By how much logits may be wrong beside those of the finer session; 0 where there is none."""
+        """The difference of logits below which the finer session is asked; 0 where there is none."""
         ...
 
     def run(self, batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:

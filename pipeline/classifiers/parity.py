@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline import cache, metrics
-from pipeline.classifiers import export, processor, runtime, store
+from pipeline.classifiers import export, processor, runtime, store, windows
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.store import Manifest
 from pipeline.errors import ModelError, OutputError
@@ -220,7 +220,9 @@ def _keep(verdict: Verdict) -> None:
 
 def _place(task: str, digest: str, name: str, threads: int) -> Path:
     limits = (MIN_AGREEMENT, MAX_LOST, MAX_EXAMPLES, MAX_CHARACTERS)
-    ours = (export.VERSION, runtime.GROUP, tuple(runtime.MARGINS.values()))  # how we make, quantize and ask graphs
+    shapes = (windows.BATCH, windows.BATCH_TOKENS, windows.FEW_TOKENS, windows.LENGTHS, windows.FOCUSES)
+    # How we make, quantize and ask graphs.
+    ours = (export.VERSION, runtime.GROUP, tuple(runtime.MARGINS.values()), shapes)
     versions: Mapping[str, str] = runtime.versions(name)
     key = hashlib.sha256(json.dumps([limits, ours, digest, threads, processor.digest(), versions]).encode()).hexdigest()
     return cache.folder(None) / "parity" / f"{task}-{name}-{key[:16]}.json"

@@ -34,9 +34,9 @@ LIBRARIES = {
 # Numbers that OpenVINO quantizes by one scale: fewer are nearer to the truth, and slower. It divides the widths of
 # MiniLM's layers and of BERT's; a layer whose width it does not divide is computed in floating point.
 GROUP = 384
-# What lies nearer than this difference of two logits is asked again in the next higher precision: half as much again as
-# the error's standard deviation. Of 600 articles one claim in a thousand and one stance in a thousand then get another
-# label than in fp32; margins of 0.05 and 0.2 would halve that, and take a twentieth more time.
+# What lies nearer than this difference of two logits is asked again in the next higher precision. One claim and one
+# stance in a thousand then get another label than in fp32; 0.05 and 0.2 would halve that, and take a twentieth more
+# time.
 MARGINS = {"": 0.0, "bf16": 0.02, "int8": 0.15}
 
 

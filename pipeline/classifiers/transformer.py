@@ -20,7 +20,7 @@ from pipeline.classifiers import encoders
 from pipeline.classifiers.contract import Example, Logits, Session
 from pipeline.classifiers.runtime import TORCH, Runtime
 from pipeline.classifiers.tokens import TextTokenizer
-from pipeline.classifiers.windows import BATCH_TOKENS, FEW_TOKENS, Window, answers, unread_share, windows
+from pipeline.classifiers.windows import BATCH_TOKENS, FEW_TOKENS, LENGTHS, Window, answers, unread_share, windows
 from pipeline.config import Section
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Config(Section):
     """First layers of the encoder that are kept; null keeps all. Its cost is in proportion."""
     freeze_embeddings: bool = True
     """Leave the token vectors, half of the weights, as pretrained: words that training lacks keep their meaning."""
-    max_tokens: int = 128
+    max_tokens: int = Field(default=128, gt=0, multiple_of=LENGTHS)
     """Tokens of one window; a longer text is read in several windows, never cut."""
     epochs: int = 4
     batch_size: int = 32

@@ -141,8 +141,8 @@ def batches(found: Sequence[Window], tokens: int = BATCH_TOKENS) -> list[list[li
 def pad(found: Sequence[Sequence[Window]], inputs: Sequence[str], *, lengths: int = 1, focuses: int = 1) -> Batch:
     """Return windows as the named arrays, a row for those of the same tokens, all of one length.
 
-    That of focuses has a mask for each window, 1 for the tokens of its focus, or for all where it has none. The length
-    and the number of masks are such multiples.
+    That of focuses has a mask for each window, 1 for the tokens of its focus, or for all where it has none. Their
+    length is padded to a multiple of ``lengths``, the number of masks to one of ``focuses``.
     """
     # What stands behind a window's end is masked, so any token does: 0, which every vocabulary has.
     shape = len(found), _multiple(max(own[0].length for own in found), lengths)

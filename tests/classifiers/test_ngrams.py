@@ -61,6 +61,13 @@ def test_more_words_than_are_kept_change_nothing(monkeypatch: pytest.MonkeyPatch
         assert (ngrams.counts(some, own) != vectorizer(own).transform(some)).nnz == 0
 
 
+def test_a_table_that_grows_keeps_what_it_knows() -> None:
+    own = Kind("char_wb", 2, 3, 2**10)  # lengths that no other test asks for
+    early, late = ([f"word{number}" for number in range(*span)] for span in ((0, 50), (50, 6000)))
+    for some in ([" ".join(early)], [" ".join(late)], [" ".join(early), " ".join(late[:50])]):
+        assert (ngrams.counts(some, own) != vectorizer(own).transform(some)).nnz == 0
+
+
 features = st.dictionaries(st.sampled_from(["first", "last", "unseen"]), st.sampled_from([0.0, 0.5, 1.0]))
 
 

@@ -42,6 +42,7 @@ def whole(folder: Path) -> Tokenizer:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @given(given=st.lists(texts, max_size=6))
 @example(["a\x1cb c\u3000d \u2028e", " \u0301 x", "\ufffd\x00 y"])
+@example(["council.,) ... council", "!council? (council) \u0301, a.b.c.!"])
 @settings(max_examples=50)
 def test_ids_are_those_of_the_library(folders: Mapping[str, Path], architecture: str, given: list[str]) -> None:
     expected = whole(folders[architecture]).encode_batch(given, add_special_tokens=False)
@@ -97,4 +98,12 @@ def test_more_words_than_are_kept_change_nothing(folders: Mapping[str, Path], mo
     monkeypatch.setattr(tokens, "_LONG", 4)
     tokenizer, library = TextTokenizer.load(folders["bert"]), whole(folders["bert"])
     for text in (WORDS, "the council met", WORDS[40:], "a strike of the ferry"):
+        assert tokenizer.ids([text]) == [library.encode(text, add_special_tokens=False).ids]
+
+
+def test_a_token_of_ones_own_with_marks_is_found(folders: Mapping[str, Path]) -> None:
+    library = whole(folders["bert"])
+    library.add_tokens(["a.c."])
+    tokenizer = TextTokenizer(library)
+    for text in ("a.c.", "the council of a.c. met", "the (a.c.)"):
         assert tokenizer.ids([text]) == [library.encode(text, add_special_tokens=False).ids]
