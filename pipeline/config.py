@@ -26,7 +26,7 @@ _MAX_SHOWN = 60  # characters of a wrong value
 SectionType = TypeVar("SectionType", bound=Section)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's is many times faster
     """Refuses a key that is given twice, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -925,7 +925,7 @@ def test_the_full_models_annotate_in_any_folder(
     shutil.copytree(trained.models, tmp_path / "carried")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    assert annotate(tmp_path / "carried", source, output=Path("out.jsonl")).code == 0
+    assert annotate(tmp_path / "carried", source, "--runtime", "torch", output=Path("out.jsonl")).code == 0
     (found,) = read(Path("out.jsonl"))
     assert found["topic"]["medtop"].isdigit()
     assert sorted(path.name for path in Path().iterdir()) == [

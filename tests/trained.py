@@ -1,15 +1,18 @@
-"""One small training run for each process of the session: every stage with configs/smoke.yaml, in a temp folder."""
+"""One small training run for the processes of a session: every stage with configs/smoke.yaml, in a temp folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.dvc_deps import ROOT
 
@@ -19,6 +22,7 @@ STAGES = (
 )  # fmt: skip
 LINEAR = {"engine": "linear", "linear": {"hash_bits": 12}}
 """Settings with which claims train in a moment."""
+_FIGURES = "figures.json"
 _OUTPUTS = ("output", "model", "compared", "plots")
 
 
@@ -122,7 +126,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     import torch
 
     torch.set_num_threads(1)  # beside other work on few cores, more threads are several times slower
-    return train(tmp_path_factory.mktemp("trained"))
+    root = made_once(tmp_path_factory, "trained", _trained)
+    return Trained(root, json.loads((root / _FIGURES).read_text(encoding="utf-8")))
+
+
+def _trained(root: Path) -> None:
+    (root / _FIGURES).write_text(json.dumps(train(root).figures), encoding="utf-8")
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first of the processes of a test run to ask for it has filled."""
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    root = (factory.getbasetemp() if alone else factory.getbasetemp().parent) / name
+    made = root.with_name(f"{name}.made")
+    with FileLock(f"{root}.lock"):
+        if not made.exists():
+            shutil.rmtree(root, ignore_errors=True)  # of a process that failed
+            root.mkdir()
+            make(root)
+            made.touch()
+    return root
 
 
 def train(root: Path) -> Trained:
@@ -157,10 +180,12 @@ def manifest(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def light_models(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The four models with linear engines and English rules alone: they load in a moment; tests damage only copies."""
-    root = tmp_path_factory.mktemp("light")
-    shutil.copytree(trained.models / "topic", root / "models" / "topic")
-    (root / "lexicon").mkdir()
-    shutil.copy(trained.root / "configs" / "boilerplate" / "en.yaml", root / "lexicon")
-    trained.run("train_boilerplate", lexicon=root / "lexicon", model=root / "models" / "boilerplate")
-    trained.rerun("train_sentences", root, {"claims": LINEAR})
-    return root / "models"
+
+    def make(root: Path) -> None:
+        shutil.copytree(trained.models / "topic", root / "models" / "topic")
+        (root / "lexicon").mkdir()
+        shutil.copy(trained.root / "configs" / "boilerplate" / "en.yaml", root / "lexicon")
+        trained.run("train_boilerplate", lexicon=root / "lexicon", model=root / "models" / "boilerplate")
+        trained.rerun("train_sentences", root, {"claims": LINEAR})
+
+    return made_once(tmp_path_factory, "light", make) / "models"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +19,16 @@ from safetensors.numpy import load_file, save_file
 from scipy import sparse
 from scipy.special import expit
 
-from pipeline.classifiers import ngrams
+from pipeline.classifiers import terms
 from pipeline.classifiers.contract import Example, Logits
 from pipeline.classifiers.ngrams import Kind
+from pipeline.classifiers.terms import Floats, Terms
 from pipeline.config import Section
 from pipeline.errors import ModelError
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
 
 WEIGHTS = "linear.safetensors"
 SETTINGS = "linear.json"
 _PORTION = 200_000  # characters whose n-grams are counted at once: each takes some hundred bytes
-Floats = NDArray[np.float32]
 
 
 class Config(Section):
@@ -48,35 +45,15 @@ class Config(Section):
 
 
 @dataclass(frozen=True)
-class Terms:
-    """N-grams of one kind: the logarithm of how often a text has each, times its idf, scaled to unit length."""
+class Part:
+    """Terms, and what of an example they are read from."""
 
-    kind: Kind
     of: Literal["text", "pair"]
-    """What of an example is counted."""
-    idf: Floats
-    """Inverse document frequency of each column, shape (columns,)."""
-    weights: Floats
-    """Shape (columns, regressions)."""
+    terms: Terms
 
-    def scores(self, examples: Sequence[Example]) -> NDArray[np.float64]:
-        """Return what these n-grams add to each regression, shape (n, regressions)."""
-        matrix, lengths = self._weighed(examples)
-        scores: NDArray[np.float64] = (matrix @ self.weights.astype(np.float64)) / lengths[:, None]
-        return scores
-
-    def filled(self, examples: Sequence[Example]) -> int:
-        """Return how many columns these examples fill, each counted for itself."""
-        return int(self._weighed(examples)[0].nnz)
-
-    def _weighed(self, examples: Sequence[Example]) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
-        """Return weighed counts and their lengths, by which they are yet to be divided."""
-        texts = [example.text if self.of == "text" else example.pair or "" for example in examples]
-        matrix = ngrams.counts(texts, self.kind)
-        matrix.data = (np.log(matrix.data) + 1) * self.idf[matrix.indices]
-        rows = np.repeat(np.arange(len(texts)), np.diff(matrix.indptr))
-        lengths = np.sqrt(np.bincount(rows, matrix.data**2, minlength=len(texts)))
-        return matrix, np.where(lengths > 0, lengths, 1)
+    def texts(self, examples: Sequence[Example]) -> list[str]:
+        """Return what the terms are read from."""
+        return [example.text if self.of == "text" else example.pair or "" for example in examples]
 
 
 @dataclass(frozen=True)
@@ -89,7 +66,7 @@ class LinearClassifier:
     labels: tuple[str, ...]
     fitted: tuple[str, ...]
     """The labels that training saw, in the order of the regressions."""
-    terms: tuple[Terms, ...]
+    parts: tuple[Part, ...]
     features: Mapping[str, Floats]
     """Weights of each named feature, shape (regressions,)."""
     bias: Floats
@@ -98,19 +75,24 @@ class LinearClassifier:
     @property
     def parameters(self) -> int:
         """Numbers that it has learned."""
-        return sum(array.size for array in (*(own.weights for own in self.terms), *self.features.values(), self.bias))
+        weights = [own.terms.weights for own in self.parts]
+        return sum(array.size for array in (*weights, *self.features.values(), self.bias))
 
     def operations(self, examples: Sequence[Example]) -> float:
         """Return the floating-point operations that these examples need: each filled column's, for each regression."""
         named = sum(bool(example.features.get(name)) for example in examples for name in self.features)
-        return 2.0 * len(self.bias) * (named + sum(own.filled(examples) for own in self.terms))
+        filled = sum(own.terms.matrix(own.texts(rows)).nnz for own in self.parts for rows in _portions(examples))
+        return 2.0 * len(self.bias) * (named + filled)
 
     def logits(self, examples: Sequence[Example]) -> Logits:
         """Return log-probabilities, shape (n, labels); a label that training never saw gets -30."""
         found = np.full((len(examples), len(self.labels)), -30.0, dtype=np.float32)
         columns = [self.labels.index(label) for label in self.fitted]
-        for rows in _portions(examples):
-            chances = expit(self._scores(examples[rows]))
+        begin = 0
+        for portion in _portions(examples):
+            rows = slice(begin, begin + len(portion))
+            begin = rows.stop
+            chances = expit(self._scores(portion))
             if len(columns) == 2 * len(self.bias):
                 chances = np.hstack([1 - chances, chances])
             else:
@@ -120,8 +102,8 @@ class LinearClassifier:
 
     def _scores(self, examples: Sequence[Example]) -> NDArray[np.float64]:
         scores = np.tile(self.bias.astype(np.float64), (len(examples), 1))
-        for own in self.terms:
-            scores += own.scores(examples)
+        for own in self.parts:
+            scores += own.terms.scores(own.texts(examples))
         if self.features:
             names, absent = list(self.features), [0.0] * len(self.features)
             values = [list(map(example.features.get, names, absent)) for example in examples]
@@ -137,94 +119,74 @@ class LinearClassifier:
     def save(self, folder: Path) -> None:
         """Write weights and what they belong to into ``folder``."""
         arrays = {"bias": self.bias}
-        for number, own in enumerate(self.terms):
-            arrays |= {f"{number}.idf": own.idf, f"{number}.weights": own.weights}
+        for number, own in enumerate(self.parts):
+            arrays |= {f"{number}.idf": own.terms.idf, f"{number}.weights": own.terms.weights}
         if self.features:
             arrays["features"] = np.stack(list(self.features.values()))
         save_file(arrays, folder / WEIGHTS)
-        settings = _Settings(self.fitted, tuple(_Counted(own.kind, own.of) for own in self.terms), tuple(self.features))
+        parts = tuple(_Counted(own.of, own.terms.kind) for own in self.parts)
+        settings = _Settings(self.fitted, parts, tuple(self.features))
         (folder / SETTINGS).write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    kind: Kind
     of: Literal["text", "pair"]
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
     fitted: tuple[str, ...]
-    terms: tuple[_Counted, ...]
+    parts: tuple[_Counted, ...]
     features: tuple[str, ...]
 
 
 def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int) -> LinearClassifier:
     """Train on labelled examples."""
-    return of_pipeline(fitted_pipeline(train, config, seed=seed), labels)
-
-
-def fitted_pipeline(train: Sequence[Example], config: Config, *, seed: int) -> Pipeline:
-    """Return scikit-learn's pipeline, fitted to the columns of labelled examples."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
-    from sklearn.pipeline import Pipeline
 
-    parts: list[tuple[str, Any, int]] = [
-        ("words", _tfidf("word", config.word_ngrams, config), 0),
-        ("characters", _tfidf("char_wb", config.char_ngrams, config), 0),
-    ]
-    if any(example.features for example in train):
-        parts.append(("features", DictVectorizer(), 2))
+    words = Kind("word", *config.word_ngrams, 2**config.hash_bits)
+    characters = Kind("char_wb", *config.char_ngrams, 2**config.hash_bits)
+    parts = [_unfitted("text", words, train), _unfitted("text", characters, train)]
     if any(example.pair for example in train):
-        parts.append(("pair", _tfidf("word", config.word_ngrams, config), 1))
-    model = Pipeline(
-        [
-            ("columns", ColumnTransformer(parts)),
-            (
-                "regression",
-                # One regression for each label: liblinear is many times faster on wide sparse columns than lbfgs.
-                OneVsRestClassifier(
-                    LogisticRegression(
-                        C=config.regularisation,
-                        solver="liblinear",
-                        tol=0.01,  # tighter changes no label on dev and takes several times as long
-                        class_weight="balanced" if config.class_weight else None,
-                        random_state=seed,
-                    )
-                ),
-            ),
-        ]
+        parts.append(_unfitted("pair", words, train))
+    features = sorted({name for example in train for name in example.features})
+    # One regression for each label: liblinear is many times faster on wide sparse columns than lbfgs.
+    model = OneVsRestClassifier(
+        LogisticRegression(
+            C=config.regularisation,
+            solver="liblinear",
+            tol=0.01,  # tighter changes no label on dev and takes several times as long
+            class_weight="balanced" if config.class_weight else None,
+            random_state=seed,
+        )
     )
-    model.fit(columns(train), [example.label for example in train])
-    return model
+    model.fit(_matrix(parts, features, train), [example.label for example in train])
+    weights = np.vstack([one.coef_ for one in model.estimators_]).T.astype(np.float32)
+    *of_parts, of_features = np.split(weights, np.cumsum([own.terms.kind.columns for own in parts]))
+    return LinearClassifier(
+        tuple(labels),
+        tuple(map(str, model.classes_)),
+        tuple(
+            Part(own.of, replace(own.terms, weights=chosen.copy())) for own, chosen in zip(parts, of_parts, strict=True)
+        ),
+        dict(zip(features, of_features, strict=True)),
+        np.hstack([one.intercept_ for one in model.estimators_]).astype(np.float32),
+    )
 
 
-def of_pipeline(model: Pipeline, labels: Sequence[str]) -> LinearClassifier:
-    """Return what answers as a fitted pipeline does, its numbers rounded to single precision."""
-    regressions = model["regression"].estimators_
-    weights = np.vstack([one.coef_ for one in regressions]).T.astype(np.float32)
-    terms: list[Terms] = []
-    features: dict[str, Floats] = {}
-    begin = 0
-    for name, fitted, column in model["columns"].transformers_:
-        if name == "remainder":
-            continue
-        if name == "features":
-            names = fitted.get_feature_names_out()
-            own = weights[begin : begin + len(names)]
-            features = dict(zip(names.tolist(), own, strict=True))
-        else:
-            hashing, idf = fitted["hashing"], fitted["tfidf"].idf_.astype(np.float32)
-            own = weights[begin : begin + len(idf)]
-            shortest, longest = hashing.ngram_range
-            kind = Kind(hashing.analyzer, shortest, longest, hashing.n_features)
-            terms.append(Terms(kind, "text" if column == 0 else "pair", idf, own.copy()))
-        begin += len(own)
-    bias = np.hstack([one.intercept_ for one in regressions]).astype(np.float32)
-    return LinearClassifier(tuple(labels), tuple(map(str, model.classes_)), tuple(terms), features, bias)
+def _unfitted(of: Literal["text", "pair"], kind: Kind, train: Sequence[Example]) -> Part:
+    texts = [example.text if of == "text" else example.pair or "" for example in train]
+    return Part(of, terms.unfitted(kind, texts))
+
+
+def _matrix(parts: Sequence[Part], features: Sequence[str], examples: Sequence[Example]) -> sparse.csr_matrix:
+    """Return what the regressions are fitted to, shape (n, columns of all parts and features)."""
+    named = [[example.features.get(name, 0.0) for name in features] for example in examples]
+    columns = [own.terms.matrix(own.texts(examples)) for own in parts]
+    return sparse.hstack([*columns, sparse.csr_matrix(np.array(named).reshape(len(examples), -1))], format="csr")
 
 
 def load(folder: Path, labels: tuple[str, ...]) -> LinearClassifier:
@@ -238,12 +200,12 @@ def load(folder: Path, labels: tuple[str, ...]) -> LinearClassifier:
     try:
         arrays = load_file(folder / WEIGHTS)
         settings = TypeAdapter(_Settings).validate_json((folder / SETTINGS).read_bytes())
-        terms = tuple(
-            Terms(own.kind, own.of, arrays[f"{number}.idf"], arrays[f"{number}.weights"])
-            for number, own in enumerate(settings.terms)
+        parts = tuple(
+            Part(own.of, Terms(own.kind, arrays[f"{number}.idf"], arrays[f"{number}.weights"]))
+            for number, own in enumerate(settings.parts)
         )
         features = dict(zip(settings.features, arrays.get("features", ()), strict=True))
-        found = LinearClassifier(labels, settings.fitted, terms, features, arrays["bias"])
+        found = LinearClassifier(labels, settings.fitted, parts, features, arrays["bias"])
         _check(found)
     except (KeyError, ValueError, SafetensorError) as error:
         raise ModelError(
@@ -260,39 +222,21 @@ def _check(found: LinearClassifier) -> None:
     """
     regressions = 1 if len(found.fitted) == 2 else len(found.fitted)
     whole = set(found.fitted) <= set(found.labels) and found.bias.shape == (regressions,)
-    for own in found.terms:
-        columns = own.kind.columns
+    for own in found.parts:
+        columns = own.terms.kind.columns
         whole &= columns > 0 and columns & (columns - 1) == 0
-        whole &= own.idf.shape == (columns,) and own.weights.shape == (columns, regressions)
+        whole &= own.terms.idf.shape == (columns,) and own.terms.weights.shape == (columns, regressions)
     if not (whole and all(own.shape == (regressions,) for own in found.features.values())):
         raise ValueError("sizes differ")
 
 
-def _tfidf(analyzer: str, lengths: tuple[int, int], config: Config) -> Pipeline:
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-    from sklearn.pipeline import Pipeline
-
-    hashing = HashingVectorizer(
-        analyzer=analyzer, ngram_range=tuple(lengths), n_features=2**config.hash_bits, alternate_sign=False, norm=None
-    )
-    return Pipeline([("hashing", hashing), ("tfidf", TfidfTransformer(sublinear_tf=True))])
-
-
-def _portions(examples: Sequence[Example]) -> Iterator[slice]:
-    """Yield consecutive rows of so much text that their n-grams fit into memory; a row's answer is its own."""
+def _portions(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    """Yield consecutive examples of so much text that their n-grams fit into memory; an answer is each one's own."""
     begin = size = 0
     for number, example in enumerate(examples):
         if size > _PORTION:
-            yield slice(begin, number)
+            yield examples[begin:number]
             begin, size = number, 0
         size += len(example.text)
     if examples:
-        yield slice(begin, len(examples))
-
-
-def columns(examples: Sequence[Example]) -> np.ndarray[Any, np.dtype[np.object_]]:
-    """Return text, pair and features of examples, as the pipeline takes them."""
-    table = np.empty((len(examples), 3), dtype=object)
-    for row, example in enumerate(examples):
-        table[row] = (example.text, example.pair or "", dict(example.features))
-    return table
+        yield examples[begin:]

@@ -113,9 +113,9 @@ def test_a_folder_of_another_version_is_refused_with_what_to_do(tmp_path: Path) 
     "settings",
     [
         "[]",
-        '{"fitted": ["a"], "terms": [], "features": ["first"]}',
-        '{"fitted": ["sport", "weather"], "terms": [], "features": []}',
-        '{"fitted": ["sport", "weather", "unheard of"], "terms": [], "features": []}',
+        '{"fitted": ["a"], "parts": [], "features": ["first"]}',
+        '{"fitted": ["sport", "weather"], "parts": [], "features": []}',
+        '{"fitted": ["sport", "weather", "unheard of"], "parts": [], "features": []}',
     ],
 )
 def test_settings_that_do_not_belong_to_the_weights_are_refused(

@@ -29,16 +29,27 @@ def read(html: str) -> lxml.html.HtmlElement:
     return lxml.html.document_fromstring(html)
 
 
+@pytest.fixture(scope="module")
+def written() -> str:
+    """The page of made-up material."""
+    return document.page(material.material())
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave pictures empty: to draw them takes most of the time of a page."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, stream, **__: stream.write("<svg></svg>"))
+
+
 def evaluation(**changes: object) -> Evaluation:
     return replace(material.material(articles=1).evaluation, **changes)  # type: ignore[arg-type]
 
 
-def test_equal_material_gives_equal_bytes() -> None:
-    assert document.page(material.material()) == document.page(material.material())
+def test_equal_material_gives_equal_bytes(written: str) -> None:
+    assert document.page(material.material()) == written
 
 
-def test_the_page_asks_for_nothing_but_itself() -> None:
-    written = document.page(material.material())
+def test_the_page_asks_for_nothing_but_itself(written: str) -> None:
     found = read(written)
     links = {own for own in found.xpath("//@href | //@src | //@*[name()='xlink:href']") if not own.startswith("#")}
     assert links == set()
@@ -52,8 +63,8 @@ def test_the_page_asks_for_nothing_but_itself() -> None:
     assert targets <= set(identities)
 
 
-def test_every_task_has_its_line_with_interval_baseline_change_and_floor() -> None:
-    found = read(document.page(material.material()))
+def test_every_task_has_its_line_with_interval_baseline_change_and_floor(written: str) -> None:
+    found = read(written)
     rows = found.xpath("//table[contains(@class, 'summary')]/tbody/tr")
     lines = {row.xpath("th/a")[0].text: " ".join(row.text_content().split()) for row in rows}
     assert next(iter(lines)) == "Boilerplate removed"
@@ -96,9 +107,9 @@ def test_a_baseline_within_the_interval_is_not_called_beaten() -> None:
     assert found.startswith("0 of 1 tasks beat the most frequent answer")
 
 
-def test_the_matrix_and_the_scores_of_each_label_are_the_evaluation_s() -> None:
+def test_the_matrix_and_the_scores_of_each_label_are_the_evaluation_s(written: str) -> None:
     made = material.material()
-    found = read(document.page(made))
+    found = read(written)
     task = next(one for one in made.evaluation.tasks if one.task == "claims")
     rows = found.xpath("//section[@id='task-claims']//table[contains(@class, 'matrix')]/tbody/tr")
     assert [[int(cell.text or 0) for cell in row.xpath("td")] for row in rows] == [
@@ -109,6 +120,7 @@ def test_the_matrix_and_the_scores_of_each_label_are_the_evaluation_s() -> None:
     assert shown == [f"{one.f1:.3f}" for one in task.model.classification.labels]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_first_screen_tells_what_was_added_to_a_synthetic_corpus() -> None:
     made = material.material()
     added = replace(made, evaluation=replace(made.evaluation, added={"stance": 8739, "claims": 1}))
@@ -119,6 +131,7 @@ def test_the_first_screen_tells_what_was_added_to_a_synthetic_corpus() -> None:
     assert "; added data:" not in document.page(made)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_learning_curve_of_another_engine_says_so() -> None:
     made = material.material()
     assert made.curve is not None
@@ -148,6 +161,7 @@ def test_lines_that_stripping_got_wrong_are_mistakes_too() -> None:
 
 
 @pytest.mark.parametrize("identity", ["100%", "a b&c", "50%25", "<b>\"'", "žluť/../x"])
+@pytest.mark.usefixtures("undrawn")
 def test_an_odd_id_is_still_led_to(identity: str) -> None:
     found = read(document.page(material.material(articles=1, first=material.article(identity))))
     identities = set(found.xpath("//@id"))
@@ -155,6 +169,7 @@ def test_an_odd_id_is_still_led_to(identity: str) -> None:
     assert {unquote(own[1:]) for own in found.xpath("//a/@href")} <= identities
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_article_and_empty_classes_have_a_page() -> None:
     made = material.material(articles=1)
     labels = ("health", "sport", "never")
@@ -169,8 +184,8 @@ def test_one_article_and_empty_classes_have_a_page() -> None:
     document.page(replace(alone, cases=[], annotations=[], gold={}, agreements=[], curve=None))
 
 
-def test_small_slices_are_marked() -> None:
-    found = read(document.page(material.material()))
+def test_small_slices_are_marked(written: str) -> None:
+    found = read(written)
     rows = found.xpath("//section[@id='task-claims']//details[@class='slices']//tr[th[@scope='row']]")
     small = {row.xpath("th")[0].text.strip(): row.get("class") for row in rows}
     assert small == {"Harbour Post": None, "Hill Gazette": "small", "2021": None}
@@ -270,8 +285,8 @@ def test_a_dollar_in_a_name_is_no_formula() -> None:
     assert "$x^2$ &amp; &lt;b&gt;" in drawn
 
 
-def test_pictures_leave_no_colour_of_their_own() -> None:
-    found = read(document.page(material.material()))
+def test_pictures_leave_no_colour_of_their_own(written: str) -> None:
+    found = read(written)
     drawn = "".join(lxml.html.tostring(one, encoding="unicode") for one in found.xpath("//*[name()='svg']"))
     assert set(re.findall(r"#[0-9a-fA-F]{6}\b", drawn)) <= {"#ffffff"}
     assert "<text" in drawn
