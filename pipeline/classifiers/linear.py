@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
@@ -36,7 +36,7 @@ class Config(Section):
 
     word_ngrams: tuple[int, int] = (1, 2)
     char_ngrams: tuple[int, int] = (2, 5)
-    hash_bits: int = 15
+    hash_bits: int = Field(default=15, ge=1, le=24)
     """N-grams of each kind are hashed into 2**hash_bits columns: bounds the model's size and needs no vocabulary."""
     regularisation: float = 4.0
     """Inverse strength (scikit-learn's C): larger fits closer."""
@@ -147,8 +147,8 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
 
-    words = Kind("word", *config.word_ngrams, 2**config.hash_bits)
-    characters = Kind("char_wb", *config.char_ngrams, 2**config.hash_bits)
+    words = Kind("words", *config.word_ngrams, 2**config.hash_bits)
+    characters = Kind("characters", *config.char_ngrams, 2**config.hash_bits)
     parts = [_unfitted("text", words, train), _unfitted("text", characters, train)]
     if any(example.pair for example in train):
         parts.append(_unfitted("pair", words, train))
@@ -224,7 +224,7 @@ def _check(found: LinearClassifier) -> None:
     whole = set(found.fitted) <= set(found.labels) and found.bias.shape == (regressions,)
     for own in found.parts:
         columns = own.terms.kind.columns
-        whole &= columns > 0 and columns & (columns - 1) == 0
+        whole &= columns > 1 and columns & (columns - 1) == 0
         whole &= own.terms.idf.shape == (columns,) and own.terms.weights.shape == (columns, regressions)
     if not (whole and all(own.shape == (regressions,) for own in found.features.values())):
         raise ValueError("sizes differ")

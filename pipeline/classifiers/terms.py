@@ -37,8 +37,8 @@ class Terms:
 
     def matrix(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Return weighed columns, shape (texts, columns): what the regressions are fitted to."""
-        if self.kind.analyzer == "word":
-            weighed = self._weighed(texts)
+        if self.kind.of == "words":
+            weighed = self._weighed(_lower(texts))
             return _divided(weighed, _lengths(weighed))
         words, times = _words(texts)
         weighed = self._weighed(words)
@@ -46,8 +46,8 @@ class Terms:
 
     def scores(self, texts: Sequence[str]) -> Doubles:
         """Return the product of matrix and weights, shape (texts, regressions)."""
-        if self.kind.analyzer == "word":
-            weighed = self._weighed(texts)
+        if self.kind.of == "words":
+            weighed = self._weighed(_lower(texts))
             return np.asarray((weighed @ self._weights) / _lengths(weighed)[:, None])
         words, times = _words(texts)
         added, squares = self._known.of(words)
@@ -55,7 +55,7 @@ class Terms:
 
     def _weighed(self, texts: Sequence[str]) -> sparse.csr_matrix:
         matrix = ngrams.counts(texts, self.kind)
-        if self.kind.analyzer == "word":
+        if self.kind.of == "words":
             matrix.data = np.log(matrix.data) + 1
         matrix.data *= self.idf[matrix.indices]
         return matrix
@@ -71,8 +71,8 @@ class Terms:
 
 def unfitted(kind: Kind, texts: Sequence[str]) -> Terms:
     """Return the terms of some texts, smoothed as scikit-learn's TfidfTransformer does it, without weights."""
-    if kind.analyzer == "word":
-        held = ngrams.counts(texts, kind)
+    if kind.of == "words":
+        held = ngrams.counts(_lower(texts), kind)
     else:
         words, times = _words(texts)
         held = (times @ ngrams.counts(words, kind)).tocsr()
@@ -86,7 +86,7 @@ def _words(texts: Sequence[str]) -> tuple[list[str], sparse.csr_matrix]:
 
     A row's words are in the order of the text, whatever is asked beside it: so are the sums over them.
     """
-    counted = [Counter(ngrams.lowered(text).split()) for text in texts]
+    counted = [Counter(text.split()) for text in _lower(texts)]
     numbers = {word: number for number, word in enumerate(dict.fromkeys(chain.from_iterable(counted)))}
     sizes = list(map(len, counted))
     size = sum(sizes)
@@ -94,6 +94,10 @@ def _words(texts: Sequence[str]) -> tuple[list[str], sparse.csr_matrix]:
     times = np.fromiter(chain.from_iterable(own.values() for own in counted), dtype=np.float64, count=size)
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int32)])
     return list(numbers), sparse.csr_matrix((np.log(times) + 1, places, starts), shape=(len(texts), len(numbers)))
+
+
+def _lower(texts: Sequence[str]) -> list[str]:
+    return [text.lower() for text in texts]
 
 
 def _squares(weighed: sparse.csr_matrix) -> Doubles:

@@ -17,8 +17,8 @@ from pipeline.classifiers import ngrams, terms
 from pipeline.classifiers.ngrams import Kind
 from pipeline.classifiers.terms import Terms
 
-WORDS = Kind("word", 1, 2, 2**9)
-CHARACTERS = Kind("char_wb", 2, 4, 2**9)
+WORDS = Kind("words", 1, 2, 2**9)
+CHARACTERS = Kind("characters", 2, 4, 2**9)
 CORPUS = ["The port closed.", "A ferry sank near the port, the old port.", "Who knows? Who?", ""]
 texts = st.text(max_size=40) | st.lists(st.sampled_from(["The", "port", "İstanbul", "ß", "ferry", "a"])).map(" ".join)
 
