@@ -14,7 +14,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 FILE = "tokenizer.json"
 _LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
-_MANY = 2**15  # words
+_MANY = 2**16  # words
 _MARKS = ".,;:!?\"')"  # BERT makes each a token of its own, so a word that ends with some needs no look at its own
 
 
