@@ -22,6 +22,7 @@ from pipeline.targets import Target
 
 ASSET = "aggregation.json"
 Grouped = Mapping[tuple[str, str], list[Prediction]]
+Floats = NDArray[np.float64]
 
 
 def example(sentence: str, start: int, end: int, target: str, *, label: str | None = None, group: str = "") -> Example:
@@ -72,8 +73,8 @@ class Aggregation:
     ``min_score`` it abstains.
     """
 
-    weights: NDArray[np.float64]
-    bias: NDArray[np.float64]
+    weights: Floats
+    bias: Floats
     min_score: float = 0.0
 
     def predict(self, sentences: Sequence[Prediction]) -> Prediction:
@@ -88,23 +89,30 @@ class Aggregation:
 
         ``margin`` is by how much the log-odds of a sentence may be wrong, each on its own.
         """
-        grouped = by_target(keys, sentences)
-        near = {key for key, own in grouped.items() if self._is_near(own, margin)}
-        return [key in near for key in keys]
+        if not keys:
+            return []
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        articles = np.array([numbers[key] for key in keys])
+        return self._are_near(_chances(sentences), articles, margin)[articles].tolist()
 
-    def _is_near(self, sentences: Sequence[Prediction], margin: float) -> bool:
-        """Tell whether another label, or the threshold, lies within what the errors of the sentences may come to.
+    def _are_near(self, chances: Floats, articles: NDArray[np.int64], margin: float) -> NDArray[np.bool_]:
+        """Tell where another label, or the threshold, lies within what the errors of the sentences may come to.
 
         To first order: a probability p moves by p(1 - p) of its log-odds, and the mean of n by the root of n less.
+        ``chances`` are those of sentences, shape (n, 2), ``articles`` the number of each one's article and target.
         """
-        told = self.predict(sentences)
-        best = STANCE_LABELS.index(told.label)
-        chances = np.array([[one.scores[label] for label in STANCE_LABELS[:2]] for one in sentences])
-        moved = margin * (chances * (1 - chances)).mean(axis=0) / np.sqrt(len(sentences))
-        errors = np.abs(self.weights[best] - self.weights) @ moved
-        odds = np.log([told.score / max(told.scores[label], 1e-12) for label in STANCE_LABELS])
-        tied = (odds < errors)[np.arange(len(STANCE_LABELS)) != best].any()
-        return bool(tied or abs(_log_odds(told.score) - _log_odds(self.min_score)) < errors.max())
+        sizes = np.bincount(articles)
+        means = _sums(chances, articles) / sizes[:, None]
+        moved = margin * _sums(chances * (1 - chances), articles) / sizes[:, None] ** 1.5
+        scores = softmax(means @ self.weights.T + self.bias, axis=1)
+        best, rows = scores.argmax(axis=1), np.arange(len(scores))
+        errors = np.einsum("alf,af->al", np.abs(self.weights[best][:, None] - self.weights), moved)
+        told = scores[rows, best]
+        ties = np.log(told[:, None] / scores.clip(min=1e-12)) < errors
+        ties[rows, best] = False
+        at_threshold = np.abs(_log_odds(told) - _log_odds(np.array(self.min_score))) < errors.max(axis=1)
+        near: NDArray[np.bool_] = ties.any(axis=1) | at_threshold
+        return near
 
     def to_json(self) -> bytes:
         """Return the coefficients as JSON, to 4 decimals."""
@@ -127,18 +135,27 @@ class Aggregation:
         return cls(weights, bias, float(content["min_score"]))
 
 
-def _log_odds(chance: float) -> float:
-    bounded = min(max(chance, 1e-12), 1 - 1e-12)
-    return float(np.log(bounded / (1 - bounded)))
+def _log_odds(chances: Floats) -> Floats:
+    bounded = chances.clip(1e-12, 1 - 1e-12)
+    return np.log(bounded / (1 - bounded))
 
 
-def summary(sentences: Sequence[Prediction]) -> NDArray[np.float64]:
+def _sums(values: Floats, articles: NDArray[np.int64]) -> Floats:
+    """Return the sum over each article's rows, shape (articles, columns)."""
+    return np.stack([np.bincount(articles, column) for column in values.T], axis=1)
+
+
+def _chances(sentences: Sequence[Prediction]) -> Floats:
+    """Return the probability of favor and of against, shape (n, 2)."""
+    return np.array([[prediction.scores[label] for label in STANCE_LABELS[:2]] for prediction in sentences])
+
+
+def summary(sentences: Sequence[Prediction]) -> Floats:
     """Return the mean probability of favor and of against, shape (2,).
 
     Means alone: a maximum grows with the number of mentions, and would turn long neutral articles into verdicts.
     """
-    scores = [[prediction.scores[label] for label in STANCE_LABELS[:2]] for prediction in sentences]
-    mean: NDArray[np.float64] = np.array(scores).mean(axis=0)
+    mean: Floats = _chances(sentences).mean(axis=0)
     return mean
 
 

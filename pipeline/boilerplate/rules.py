@@ -109,7 +109,7 @@ class Lexicon:
 
     def _tried(self, line: str) -> list[_Part]:
         """Return the parts whose scripts a line has."""
-        # Most lines have only characters of which it is known that no script is theirs; a search takes ten times longer.
+        # Most lines have only characters known to be of no script; a search takes ten times longer.
         if all(map(self._is_of_no_script, set(line) - self._of_no_script)):
             return self._always_tried
         return [part for part in self._parts if not part.scripts or part.script.search(line)]
