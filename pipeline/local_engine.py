@@ -180,7 +180,6 @@ def _tune() -> None:
     The collector would look through the models again and again, and often at all; tokenizers would start threads for a
     few words, beside those of the runtime.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
     os.environ[_TOKENIZERS] = "false"

@@ -67,7 +67,6 @@ OUTSIDE = {
     "onnxruntime": "classifiers",
     "openvino": "classifiers",
     "safetensors": "classifiers",
-    "mmh3": "classifiers",
     "ray": "ray_engine",
     "fastwarc": "warc",
     "fsspec": "storage",

@@ -51,7 +51,7 @@ _SIGNATURES = {
     "claims": (Schema([_TEXT]), _PREDICTION, {"text": "The bridge cost $14 million."}),
 }
 _REQUIREMENTS = (
-    "accelerate", "datasets", "ftfy", "google-re2", "mlflow", "mmh3", "numpy", "pandas", "pydantic", "pyyaml",
+    "accelerate", "datasets", "ftfy", "google-re2", "mlflow", "numpy", "pandas", "pydantic", "pyyaml",
     "safetensors", "scikit-learn", "scipy", "sentencex", "torch", "tqdm", "transformers",
 )  # fmt: skip
 
