@@ -71,13 +71,14 @@ class TextTokenizer:
         """Return the token ids of each text, without special tokens."""
         pieces = [text.split(" ") if self._by_word else [text] for text in texts]
         known = self._known  # which other threads may add to, or replace by another table, but take nothing from
-        new = list(dict.fromkeys(piece for piece in chain.from_iterable(pieces) if piece not in known))
+        distinct = set(chain.from_iterable(pieces))
+        new = distinct.difference(known)
         if len(known) + len(new) > _MANY:
             self._known = known = {}
-            new = list(dict.fromkeys(chain.from_iterable(pieces)))
+            new = distinct
         if not new:
             return [list(chain.from_iterable(map(known.__getitem__, own))) for own in pieces]
-        fresh = self._read(new)
+        fresh = self._read(sorted(new))
         known.update((piece, ids) for piece, ids in fresh.items() if len(piece) <= _LONG)
         long = {piece for piece in new if len(piece) > _LONG}
         return [
