@@ -12,6 +12,7 @@ _MAX_PART = 20_000  # characters given to sentencex at once: the time that it ta
 _PAUSES = (", ", "; ", ": ")
 _TAIL = 12  # characters, more than an abbreviation and what must stand before it
 _QUOTE = re.compile('["“”„«»]')
+_WIDE_BLANK = re.compile(r"[^\S\x00-\x7f]")  # sentencex takes the one before a stop for a byte, and panics
 # A stop after these, before the next token, ends no sentence; sentencex does not know them all.
 _OPEN_ABBREVIATION = re.compile(
     r"(?:\b(?:vs|v|Nos?|Nr|approx|St|Sen|Rep|Gov|Sgt|Lt|Col|Capt|Cmdr|Maj)|(?<![\w.])[A-Z]|^\d{1,3})\.$"
@@ -50,9 +51,11 @@ def split(line: str, *, start: int = 0, language: str = "en") -> Iterator[tuple[
 
 def _ends(line: str, language: str) -> list[int]:
     """Return where sentencex ends sentences when it does not see quotation marks, which it never splits within."""
-    bare = _QUOTE.sub("", line)
+    bare = _WIDE_BLANK.sub(" ", _QUOTE.sub("", line))
     # How many characters stand in the line before each of its marks, those marks not counted.
-    marks = [found.start() - number for number, found in enumerate(_QUOTE.finditer(line))] if bare != line else []
+    marks = (
+        [found.start() - number for number, found in enumerate(_QUOTE.finditer(line))] if len(bare) < len(line) else []
+    )
     ends = {found.end() for found in _CLOSED.finditer(line)}
     position = 0
     for piece in _pieces(bare, language):

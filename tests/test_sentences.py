@@ -12,6 +12,7 @@ PIECES = (
     *(". ", "? ", "! ", "…", ' "', '" ', "“", "” ", "«", "» ", "文。", "।"),
     *("Mr. ", "U.S. ", "no. ", "No. 5 ", "J. ", "3.5 ", "a.m. ", "1. "),
     *("said ", "asked Maria. ", "word ", "Word ", "слово. ", "\u200d", "\t", "\u3000", "👍🏽"),
+    *("A\u3000.", "U.S.\u00a0.", "\u2003.é"),
 )
 texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=15).map("".join)
 
