@@ -144,12 +144,12 @@ def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps(fields, ensure_ascii=False, default=str)
     except RecursionError:
-        raise InputError("malformed-json", "a field is nested too deep") from None
+        raise InputError("malformed-json", rows.TOO_DEEP) from None
     _require_unicode(text)
     try:
         plain: dict[str, Any] = from_json(to_json(fields, bytes_mode="base64", inf_nan_mode="null", fallback=str))
     except ValueError:
-        raise InputError("malformed-json", "a field is nested too deep") from None
+        raise InputError("malformed-json", rows.TOO_DEEP) from None
     return plain
 
 

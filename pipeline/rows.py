@@ -21,6 +21,7 @@ from pipeline.errors import InputError
 from pipeline.storage import Meter
 
 MAX_BYTES = 20_000_000  # of one labelled record; articles have a limit of their own
+TOO_DEEP = "a field is nested too deep"
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
 Row = tuple[int, dict[str, Any] | Rejection]
 _PARQUET_BUFFER = 1 << 20  # bytes that are read of a column at a time
@@ -141,7 +142,9 @@ def parsed(file: str, number: int, line: bytes) -> dict[str, Any] | Rejection:
         record = json.loads(_decoded(number, line))
     except UnicodeDecodeError as error:
         return Rejection(file, number, None, "undecodable", f"{error.reason} at byte {error.start}")
-    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
+    except RecursionError:
+        return Rejection(file, number, None, "malformed-json", TOO_DEEP)
+    except ValueError as error:  # also an integer of thousands of digits
         return Rejection(file, number, None, "malformed-json", str(error))
     if isinstance(record, dict):
         return record

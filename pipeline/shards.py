@@ -24,6 +24,7 @@ from pipeline.config import Section
 from pipeline.parsing import Unit, parse
 from pipeline.reading import Config as ReadingConfig
 from pipeline.records import to_json
+from pipeline.rows import TOO_DEEP
 
 GROUP_CHARACTERS = 2_000_000  # of raw text annotated at once: long articles cost memory in proportion
 ID_BYTES = 8
@@ -78,7 +79,7 @@ def cut(items: Iterable[Unit | Rejection], config: Config) -> Iterator[Shard]:
         try:
             content = _content(item)
         except RecursionError:  # a row that could not even be sent to another process
-            item = Rejection(found.input, found.line, None, "malformed-json", "a field is nested too deep")
+            item = Rejection(found.input, found.line, None, "malformed-json", TOO_DEEP)
             content = _content(item)
         if held and size + len(content) > config.shard_bytes:
             yield Shard(number, tuple(held), size, total.hexdigest())

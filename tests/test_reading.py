@@ -339,6 +339,13 @@ def test_a_row_group_is_never_held_as_a_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("patience")
+def test_a_line_nested_beyond_reason_says_so_in_our_words(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"text": "x", "n": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    [found] = read(path)
+    assert isinstance(found, Rejection)
+    assert (found.reason, found.detail) == ("malformed-json", "a field is nested too deep")
+
+
 @pytest.mark.parametrize(
     "page",
     [
