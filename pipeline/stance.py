@@ -104,7 +104,8 @@ class Aggregation:
         sizes = np.bincount(articles)
         means = _sums(chances, articles) / sizes[:, None]
         moved = margin * _sums(chances * (1 - chances), articles) / sizes[:, None] ** 1.5
-        scores = softmax(means @ self.weights.T + self.bias, axis=1)
+        # No product of matrices: it would round otherwise with other articles beside.
+        scores = softmax(np.einsum("af,lf->al", means, self.weights) + self.bias, axis=1)
         best, rows = scores.argmax(axis=1), np.arange(len(scores))
         errors = np.einsum("alf,af->al", np.abs(self.weights[best][:, None] - self.weights), moved)
         told = scores[rows, best]

@@ -44,6 +44,13 @@ def test_all_sentences_of_a_doubtful_stance_are_named_and_no_others() -> None:
     assert AGGREGATION.doubtful(keys, given, 0.1) == [True, False, False, True]
 
 
+@pytest.mark.parametrize(("sentences", "doubtful"), [(1, True), (2, True), (4, False)])
+def test_errors_of_several_sentences_partly_cancel(sentences: int, doubtful: bool) -> None:
+    """By the root of their number, no more and no less."""
+    keys, given = [("1", "NATO")] * sentences, [sentence(0.515)] * sentences
+    assert AGGREGATION.doubtful(keys, given, 0.1) == [doubtful] * sentences
+
+
 def test_without_a_threshold_only_ties_are_doubtful() -> None:
     never = Aggregation(AGGREGATION.weights, AGGREGATION.bias)
     assert never.doubtful([("1", "NATO")], [sentence(0.607)], 0.1) == [False]

@@ -149,9 +149,9 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
 
     words = Kind("words", *config.word_ngrams, 2**config.hash_bits)
     characters = Kind("characters", *config.char_ngrams, 2**config.hash_bits)
-    parts = [_unfitted("text", words, train), _unfitted("text", characters, train)]
+    parts = [_with_idf("text", words, train), _with_idf("text", characters, train)]
     if any(example.pair for example in train):
-        parts.append(_unfitted("pair", words, train))
+        parts.append(_with_idf("pair", words, train))
     features = sorted({name for example in train for name in example.features})
     # One regression for each label: liblinear is many times faster on wide sparse columns than lbfgs.
     model = OneVsRestClassifier(
@@ -177,9 +177,9 @@ def fit(train: Sequence[Example], labels: Sequence[str], config: Config, *, seed
     )
 
 
-def _unfitted(of: Literal["text", "pair"], kind: Kind, train: Sequence[Example]) -> Part:
+def _with_idf(of: Literal["text", "pair"], kind: Kind, train: Sequence[Example]) -> Part:
     texts = [example.text if of == "text" else example.pair or "" for example in train]
-    return Part(of, terms.unfitted(kind, texts))
+    return Part(of, terms.with_idf(kind, texts))
 
 
 def _matrix(parts: Sequence[Part], features: Sequence[str], examples: Sequence[Example]) -> sparse.csr_matrix:

@@ -67,7 +67,10 @@ def _hashed(words: Sequence[str]) -> Hashes:
     starts = np.cumsum(sizes) - sizes
     places = np.arange(sizes.sum()) - np.repeat(starts, sizes)
     powers = np.cumprod(np.full(max(sizes, default=0), _FACTOR), dtype=np.uint64)
-    return np.add.reduceat(_codes("".join(words)) * powers[places], starts) if words else powers
+    if not words:
+        return powers
+    # Mixed, since sums of products alone would make "by the" of "if tax".
+    return _mixed(np.add.reduceat(_codes("".join(words)) * powers[places], starts))
 
 
 def _characters(words: Sequence[str]) -> tuple[Hashes, Integers]:
@@ -81,13 +84,14 @@ def _codes(text: str) -> Hashes:
     return np.frombuffer(encoded, dtype="<u4").astype(np.uint64)
 
 
-def _folded(hashes: Hashes, columns: int) -> Integers:
-    """Return the column of each hash: the highest bits of a product, which all bits below have a part in.
+def _mixed(hashes: Hashes) -> Hashes:
+    """Return hashes in whose high bits all lower ones have a part (Knuth, The Art of Computer Programming 3, 6.4)."""
+    return (hashes ^ (hashes >> np.uint64(32))) * _FACTOR
 
-    Source: Knuth, The Art of Computer Programming, volume 3, 6.4.
-    """
+
+def _folded(hashes: Hashes, columns: int) -> Integers:
     bits = columns.bit_length() - 1
-    return ((hashes ^ (hashes >> np.uint64(32))) * _FACTOR >> np.uint64(64 - bits)).astype(np.int64)
+    return (_mixed(hashes) >> np.uint64(64 - bits)).astype(np.int64)
 
 
 def _tallied(rows: Integers, columns: Integers, shape: tuple[int, int]) -> csr_matrix:

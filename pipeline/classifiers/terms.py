@@ -1,6 +1,6 @@
 """What a regression reads of a text: TF-IDF of hashed n-grams, of its words and of the characters of each word.
 
-N-grams of words are weighed by how often they occur in the text. N-grams of characters are weighed within their word,
+N-grams of words are weighted by how often they occur in the text. N-grams of characters are weighted within their word,
 and the word by how often it occurs: so what a word adds to a score is found once, and kept for the next text.
 """
 
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from pipeline.classifiers import ngrams
 from pipeline.classifiers.ngrams import Kind
 
 _MANY = 40_000  # words known at once
+_LONG = 32  # characters: what is longer hardly occurs again, and would take much memory
+_PORTION = 2_000  # new words whose n-grams are counted at once
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
@@ -36,24 +38,24 @@ class Terms:
     """Shape (columns, regressions)."""
 
     def matrix(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """Return weighed columns, shape (texts, columns): what the regressions are fitted to."""
+        """Return weighted columns, shape (texts, columns): what the regressions are fitted to."""
         if self.kind.of == "words":
-            weighed = self._weighed(_lower(texts))
-            return _divided(weighed, _lengths(weighed))
-        words, times = _words(texts)
-        weighed = self._weighed(words)
-        return _divided(times @ weighed, _lengths_over_words(times, _squares(weighed)))
+            weighted = self._weighted(_lower(texts))
+            return _divided(weighted, _lengths(weighted))
+        words, frequencies = _words(texts)
+        weighted = self._weighted(words)
+        return _divided(frequencies @ weighted, _lengths_over_words(frequencies, _squares(weighted)))
 
     def scores(self, texts: Sequence[str]) -> Doubles:
         """Return the product of matrix and weights, shape (texts, regressions)."""
         if self.kind.of == "words":
-            weighed = self._weighed(_lower(texts))
-            return np.asarray((weighed @ self._weights) / _lengths(weighed)[:, None])
-        words, times = _words(texts)
+            weighted = self._weighted(_lower(texts))
+            return np.asarray((weighted @ self._weights) / _lengths(weighted)[:, None])
+        words, frequencies = _words(texts)
         added, squares = self._known.of(words)
-        return np.asarray((times @ added) / _lengths_over_words(times, squares)[:, None])
+        return np.asarray((frequencies @ added) / _lengths_over_words(frequencies, squares)[:, None])
 
-    def _weighed(self, texts: Sequence[str]) -> sparse.csr_matrix:
+    def _weighted(self, texts: Sequence[str]) -> sparse.csr_matrix:
         matrix = ngrams.counts(texts, self.kind)
         if self.kind.of == "words":
             matrix.data = np.log(matrix.data) + 1
@@ -69,13 +71,13 @@ class Terms:
         return _KnownWords(self)
 
 
-def unfitted(kind: Kind, texts: Sequence[str]) -> Terms:
+def with_idf(kind: Kind, texts: Sequence[str]) -> Terms:
     """Return the terms of some texts, smoothed as scikit-learn's TfidfTransformer does it, without weights."""
     if kind.of == "words":
         held = ngrams.counts(_lower(texts), kind)
     else:
-        words, times = _words(texts)
-        held = (times @ ngrams.counts(words, kind)).tocsr()
+        words, frequencies = _words(texts)
+        held = (frequencies @ ngrams.counts(words, kind)).tocsr()
     frequency = np.bincount(held.indices, minlength=kind.columns)
     idf = np.log((1 + len(texts)) / (1 + frequency)) + 1
     return Terms(kind, idf.astype(np.float32), np.zeros((kind.columns, 0), dtype=np.float32))
@@ -91,28 +93,28 @@ def _words(texts: Sequence[str]) -> tuple[list[str], sparse.csr_matrix]:
     sizes = list(map(len, counted))
     size = sum(sizes)
     places = np.fromiter(map(numbers.__getitem__, chain.from_iterable(counted)), dtype=np.int32, count=size)
-    times = np.fromiter(chain.from_iterable(own.values() for own in counted), dtype=np.float64, count=size)
+    frequencies = np.fromiter(chain.from_iterable(own.values() for own in counted), dtype=np.float64, count=size)
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int32)])
-    return list(numbers), sparse.csr_matrix((np.log(times) + 1, places, starts), shape=(len(texts), len(numbers)))
+    return list(numbers), sparse.csr_matrix((np.log(frequencies) + 1, places, starts), shape=(len(texts), len(numbers)))
 
 
 def _lower(texts: Sequence[str]) -> list[str]:
     return [text.lower() for text in texts]
 
 
-def _squares(weighed: sparse.csr_matrix) -> Doubles:
-    rows = np.repeat(np.arange(weighed.shape[0]), np.diff(weighed.indptr))
-    return np.bincount(rows, weighed.data**2, minlength=weighed.shape[0]).astype(np.float64)
+def _squares(weighted: sparse.csr_matrix) -> Doubles:
+    rows = np.repeat(np.arange(weighted.shape[0]), np.diff(weighted.indptr))
+    return np.bincount(rows, weighted.data**2, minlength=weighted.shape[0]).astype(np.float64)
 
 
-def _lengths(weighed: sparse.csr_matrix) -> Doubles:
-    lengths = np.sqrt(_squares(weighed))
+def _lengths(weighted: sparse.csr_matrix) -> Doubles:
+    lengths = np.sqrt(_squares(weighted))
     return np.where(lengths > 0, lengths, 1)
 
 
-def _lengths_over_words(times: sparse.csr_matrix, squares: Doubles) -> Doubles:
+def _lengths_over_words(frequencies: sparse.csr_matrix, squares: Doubles) -> Doubles:
     """Return the length of each text's vector as if no two of its words shared an n-gram."""
-    squared = times.copy()
+    squared = frequencies.copy()
     squared.data **= 2
     lengths = np.sqrt(squared @ squares)
     return np.where(lengths > 0, lengths, 1)
@@ -137,22 +139,28 @@ class _KnownWords:
     def of(self, words: Sequence[str]) -> tuple[Doubles, Doubles]:
         """Return what each word adds, shape (words, regressions), and squared lengths, shape (words,)."""
         with self._lock:
-            new = [word for word in words if word not in self._numbers]
-            if new:
-                self._add(new)
-            numbers = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.int64, count=len(words))
+            numbers = np.fromiter(map(self._numbers.get, words, repeat(-1)), dtype=np.int64, count=len(words))
             found = self._found[numbers]
+            new = np.flatnonzero(numbers < 0)
+            for begin in range(0, len(new), _PORTION):
+                places = new[begin : begin + _PORTION]
+                own = [words[place] for place in places]
+                found[places] = scored = self._scored(own)
+                self._keep(own, scored)
             if len(self._numbers) > _MANY:
                 self._forget()
         return found[:, :-1], found[:, -1]
 
-    def _add(self, new: Sequence[str]) -> None:
-        weighed = self._terms._weighed(new)  # noqa: SLF001  # this is a part of it
-        begin, end = len(self._numbers), len(self._numbers) + len(new)
+    def _scored(self, words: Sequence[str]) -> Doubles:
+        weighted = self._terms._weighted(words)  # noqa: SLF001  # this is a part of it
+        return np.column_stack([weighted @ self._terms._weights, _squares(weighted)])  # noqa: SLF001
+
+    def _keep(self, words: Sequence[str], scored: Doubles) -> None:
+        short = [place for place, word in enumerate(words) if len(word) <= _LONG]
+        begin, end = len(self._numbers), len(self._numbers) + len(short)
         if end > len(self._found):
             grown = np.zeros((end + end // 2, self._found.shape[1]))
             grown[:begin] = self._found[:begin]
             self._found = grown
-        self._found[begin:end, :-1] = weighed @ self._terms._weights  # noqa: SLF001
-        self._found[begin:end, -1] = _squares(weighed)
-        self._numbers.update(zip(new, range(begin, end), strict=True))
+        self._found[begin:end] = scored[short]
+        self._numbers.update(zip((words[place] for place in short), range(begin, end), strict=True))

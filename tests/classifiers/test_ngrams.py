@@ -56,6 +56,8 @@ def test_the_order_of_words_and_of_characters_counts() -> None:
     for kind, one, other in (
         (Kind("words", 2, 2, COLUMNS), "ferry port", "port ferry"),
         (Kind("words", 1, 1, COLUMNS), "abab", "baba"),
+        (Kind("words", 2, 2, COLUMNS), "by the", "if tax"),
+        (Kind("words", 2, 2, COLUMNS), "ab cd", "bb cc"),
         (Kind("characters", 4, 4, COLUMNS), "ab", "ba"),
     ):
         (first,), (second,) = (ngrams.counts([text], kind).indices.tolist() for text in (one, other))
@@ -71,6 +73,13 @@ def test_columns_are_filled_as_evenly_as_by_scikit_learn_s_hash() -> None:
     spread = [np.bincount(found.indices, minlength=2**10).std() for found in (
         ngrams.counts(flat, ours), theirs.transform(flat))]  # fmt: skip
     assert spread[0] < 1.2 * spread[1]
+
+
+def test_a_table_of_more_cells_than_fit_into_32_bits_is_tallied_too() -> None:
+    kind = Kind("words", 1, 1, COLUMNS)
+    many = [f"word{number}" for number in range(200)]
+    together = ngrams.counts(many, kind)
+    assert all((together[row] != ngrams.counts([many[row]], kind)).nnz == 0 for row in (0, 130, 199))
 
 
 @pytest.mark.parametrize("kind", [Kind("words", 1, 2, 2**15), Kind("characters", 2, 5, 2**15)])

@@ -1,4 +1,4 @@
-"""Terms weigh n-grams as they say, and what is kept of known words changes no answer."""
+"""Terms weight n-grams as they say, and what is kept of known words changes no answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -30,24 +31,37 @@ def fitted(request: pytest.FixtureRequest) -> Terms:
 
 def of(kind: Kind) -> Terms:
     weights = np.random.default_rng(13).normal(size=(kind.columns, 3)).astype(np.float32)
-    return replace(terms.unfitted(kind, CORPUS), weights=weights)
+    return replace(terms.with_idf(kind, CORPUS), weights=weights)
 
 
-def test_words_are_weighed_as_scikit_learn_does() -> None:
+def test_words_are_weighted_as_scikit_learn_does() -> None:
     plain = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(CORPUS).toarray()
-    found = terms.unfitted(replace(WORDS, columns=2**20), CORPUS).matrix(CORPUS).toarray()
+    found = terms.with_idf(replace(WORDS, columns=2**20), CORPUS).matrix(CORPUS).toarray()
     assert np.sort(found[found > 0]) == pytest.approx(np.sort(plain[plain > 0]), rel=1e-6)
 
 
-def test_characters_are_weighed_within_their_word_and_the_word_by_how_often_it_occurs() -> None:
-    fitted = terms.unfitted(CHARACTERS, CORPUS)
-    text = "the port the ferry port the"
+def test_characters_are_weighted_within_their_word_and_the_word_by_how_often_it_occurs() -> None:
+    held = [{column for word in text.lower().split() for column in columns(word)} for text in CORPUS]
+    frequency = Counter(chain.from_iterable(held))
+    text = "the port the ferry Port the"
     expected, square = np.zeros(CHARACTERS.columns), 0.0
-    for word, times in Counter(text.split()).items():
-        own = ngrams.counts([word], CHARACTERS).toarray()[0] * fitted.idf
+    for word, times in Counter(text.lower().split()).items():
+        own = np.zeros(CHARACTERS.columns)
+        for column, count in columns(word).items():
+            own[column] = count * (math.log((1 + len(CORPUS)) / (1 + frequency[column])) + 1)
         expected += (math.log(times) + 1) * own
         square += (math.log(times) + 1) ** 2 * (own**2).sum()
-    np.testing.assert_allclose(fitted.matrix([text]).toarray()[0], expected / math.sqrt(square), rtol=1e-6)
+    found = terms.with_idf(CHARACTERS, CORPUS).matrix([text]).toarray()[0]
+    np.testing.assert_allclose(found, expected / math.sqrt(square), rtol=1e-6)
+
+
+def columns(word: str) -> dict[int, float]:
+    found = ngrams.counts([word], CHARACTERS)
+    return dict(zip(found.indices.tolist(), found.data.tolist(), strict=True))
+
+
+def test_capitals_make_no_difference(fitted: Terms) -> None:
+    assert np.array_equal(fitted.scores(["The PORT closed"]), fitted.scores(["the port closed"]))
 
 
 @given(given=st.lists(texts, min_size=1, max_size=6))
@@ -67,10 +81,18 @@ def test_a_score_is_the_same_whatever_was_asked_before_or_beside_it(before: list
 
 
 def test_more_words_than_are_kept_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terms, "_MANY", 2)
+    monkeypatch.setattr(terms, "_MANY", 6)
+    monkeypatch.setattr(terms, "_PORTION", 2)
     forgetful = of(CHARACTERS)
-    for some in (["one two three four", "four three two one " * 3], ["five six one", "x" * 40]):
+    for some in (["one two three four", "four three two one " * 3], ["five six one", "x" * 40], ["seven"], ["eight"]):
         assert np.array_equal(forgetful.scores(some), of(CHARACTERS).scores(some))
+    assert set(forgetful._known._numbers) == {"eight"}  # what it takes in memory
+
+
+def test_a_long_word_is_not_kept() -> None:
+    fitted = of(CHARACTERS)
+    fitted.scores([f"port {'x' * 33} ferry"])
+    assert set(fitted._known._numbers) == {"port", "ferry"}  # what it takes in memory
 
 
 def test_a_table_that_grows_keeps_what_it_knows() -> None:
