@@ -22,7 +22,6 @@ STAGES = (
 )  # fmt: skip
 LINEAR = {"engine": "linear", "linear": {"hash_bits": 12}}
 """Settings with which claims train in a moment."""
-_FIGURES = "figures.json"
 _OUTPUTS = ("output", "model", "compared", "plots")
 
 
@@ -127,11 +126,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
     torch.set_num_threads(1)  # beside other work on few cores, more threads are several times slower
     root = made_once(tmp_path_factory, "trained", _trained)
-    return Trained(root, json.loads((root / _FIGURES).read_text(encoding="utf-8")))
+    return Trained(root, json.loads(_figures(root).read_text(encoding="utf-8")))
 
 
 def _trained(root: Path) -> None:
-    (root / _FIGURES).write_text(json.dumps(train(root).figures), encoding="utf-8")
+    _figures(root).write_text(json.dumps(train(root).figures), encoding="utf-8")
+
+
+def _figures(root: Path) -> Path:
+    return root.with_name("figures.json")
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
