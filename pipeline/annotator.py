@@ -79,7 +79,9 @@ class Stripper:
                 example
                 for (article, _), found in zip(articles, split_lines, strict=True)
                 for example in line_examples.examples(
-                    [line.text for line in found], opens_with_headline=article.opens_with_headline
+                    [line.text for line in found],
+                    opens_with_headline=article.opens_with_headline,
+                    outlet=article.source,
                 )
             ]
             predictions = self.model.predict(examples)
@@ -95,6 +97,7 @@ class Stripper:
                 recurring=self.recurring.find(article, found) if self.config.recurring else (),
                 predictions=predictions[position : position + len(found)] if self.config.learned else None,
                 marks=None if article.extraction is None else _marks(article, cleaned, found),
+                titled=bool((article.title or "").strip()),
             )
             position += len(found)
             bodies.append(_body(article, stripped))

@@ -54,7 +54,9 @@ def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
         own, aligned, found = gold[item.article.id], item.aligned(), lines(item.text)
         roles = roles_of_lines(own, [aligned.raw_span(line.start, line.end) for line in found])
         features = line_examples.examples(
-            [line.text for line in found], opens_with_headline=item.article.opens_with_headline
+            [line.text for line in found],
+            opens_with_headline=item.article.opens_with_headline,
+            outlet=item.article.source,
         )
         for example, role in zip(features, roles, strict=True):
             examples.append(Example(example.text, features=example.features, label=role, group=own.id))

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from pipeline.boilerplate.outlet_names import PLACEHOLDER, hidden
 from pipeline.classifiers.contract import Example
 
 _TERMINAL = re.compile(r"[.!?…।][\"”’')\]]*$")
 _WORD = re.compile(r"\w+")
+_DIVIDERS = ("@", "|", "·", "•")
 _LINK = re.compile(r"https?://|www\.|(?<![\w-])[\w-]++\.(?:com|org|net|co\.uk)\b")
 _NUMBERED = re.compile(r"\(?\d{1,4}[.):]?\s")
 _MONEY = re.compile(r"[$£€₹¥]\s?\d|\d\s?[$£€₹¥]")
@@ -51,8 +53,9 @@ EDGE = 3  # lines at the top and at the bottom of an article, where what a line 
 _AT_EDGES = ("bio", "sentence", "second person", "words <= 8", "words > 25", "link", "handle", "capitalised")
 
 
-def examples(lines: Sequence[str], *, opens_with_headline: bool) -> list[Example]:
+def examples(lines: Sequence[str], *, opens_with_headline: bool, outlet: str | None) -> list[Example]:
     """Return one example for each line of an article, in order."""
+    lines = [hidden(line, outlet) for line in lines]
     own = [_features(line) for line in lines]
     long = [index for index, line in enumerate(lines) if len(line) >= LONG_LINE]
     first_long, last_long = (long[0], long[-1]) if long else (len(lines), -1)
@@ -94,6 +97,11 @@ def ends_like_sentence(text: str) -> bool:
     return bool(_TERMINAL.search(text))
 
 
+def names_author(text: str) -> bool:
+    """Tell whether a line has what lines on an author have: a name and what they are, an address, or dividers."""
+    return bool(_BIO.match(text)) or any(map(text.__contains__, _DIVIDERS))
+
+
 def _features(text: str) -> dict[str, float]:
     words = _WORD.findall(text)
     initials = [word[0] for word in words]
@@ -127,6 +135,7 @@ def _features(text: str) -> dict[str, float]:
         "second person": float(bool(_PRONOUN.search(text))),
         "lower start": float(text[:1].islower()),
         "bio": float(bio),
+        "own outlet": float(PLACEHOLDER in text),
         "picture": float(bool(_ACTION.match(text)) or _holds(text, _IN_PLACE, _PLACE)),
     }
 

@@ -197,12 +197,14 @@ class Miner:
         if not units:
             return []
         texts = [line.text for line in lines]
-        whole = line_examples.examples(texts, opens_with_headline=article.opens_with_headline)
+        whole = line_examples.examples(texts, opens_with_headline=article.opens_with_headline, outlet=article.source)
         examples: list[Example] = []
         for unit in units:
             if unit.kind == "sentence":
                 apart = [*texts[: unit.line + 1], unit.text, *texts[unit.line + 1 :]]
-                examples.append(line_examples.examples(apart, opens_with_headline=False)[unit.line + 1])
+                examples.append(
+                    line_examples.examples(apart, opens_with_headline=False, outlet=article.source)[unit.line + 1]
+                )
             else:
                 examples.append(whole[unit.line])
         return self._scores(examples)

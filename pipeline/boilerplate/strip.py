@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pipeline.alignment import AlignedText
 from pipeline.article import KEPT_ROLES, REMOVED_ROLES, ROLES, Edit, Line, MarkKind, Removal, Role
+from pipeline.boilerplate.lines import names_author
 from pipeline.boilerplate.recurring import Hit as RecurringHit
 from pipeline.boilerplate.rules import Lexicon
 from pipeline.classifiers.contract import Prediction
@@ -111,17 +112,18 @@ def strip(
     recurring: Sequence[RecurringHit] = (),
     predictions: Sequence[Prediction] | None = None,
     marks: Sequence[MarkKind | None] | None = None,
+    titled: bool = True,
 ) -> Stripped:
     """Remove boilerplate lines and spans.
 
     Rules come first, then the blocks that the outlet repeats; the line classifier decides over what they leave.
     ``headlines`` are the indices of lines that only rules may touch; ``predictions`` are those of the line
     classifier, one for each line, or None where that layer is off; ``marks`` are what a web page says of each line,
-    or None where the text is from no page.
+    or None where the text is from no page. The first line of a text that is not ``titled`` may be its headline.
     """
     learned: list[_Cut] = []
     if predictions is not None and marks is None:
-        learned = _learned_cuts(lines, predictions, config, headlines)
+        learned = _learned_cuts(lines, predictions, config, headlines, titled=titled)
     elif predictions is not None and marks is not None:
         learned = _marked_cuts(lines, predictions, config, headlines, marks)
     layers: list[tuple[str, list[_Cut]]] = []
@@ -260,6 +262,8 @@ def _learned_cuts(
     predictions: Sequence[Prediction],
     config: Config,
     headlines: Collection[int],
+    *,
+    titled: bool,
 ) -> list[_Cut]:
     cuts: list[_Cut] = []
     least = min(config.min_score, config.min_sentence_score)
@@ -269,9 +273,17 @@ def _learned_cuts(
             continue
         if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue
-        if score >= (config.min_sentence_score if _SENTENCE.search(line.text) else config.min_score):
+        states = bool(_SENTENCE.search(line.text))
+        if _may_state(role, states=states, opens=index == 0 and not titled) and not names_author(line.text):
+            continue
+        if score >= (config.min_sentence_score if states else config.min_score):
             cuts.append(_Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts
+
+
+def _may_state(role: Role, *, states: bool, opens: bool) -> bool:
+    """Tell whether what looks like a byline may be a sentence of the story, or like a caption also its headline."""
+    return (role == "byline" and (states or opens)) or (role == "caption" and opens and not states)
 
 
 def _marked_cuts(

@@ -61,7 +61,10 @@ def run(
         example
         for item in articles["dev"]
         for example in _labelled(
-            _role_lines(item, gold), item.article.id, opens_with_headline=item.article.opens_with_headline
+            _role_lines(item, gold),
+            item.article.id,
+            opens_with_headline=item.article.opens_with_headline,
+            outlet=item.article.source,
         )
     ]
     classifier = linear.fit(train, ROLES, config.linear, seed=config.seed)
@@ -131,10 +134,17 @@ def _training(
     for number, item in enumerate(articles):
         lines = _role_lines(item, gold)
         group = item.article.id
-        examples += _labelled(lines, group, opens_with_headline=item.article.opens_with_headline)
+        examples += _labelled(
+            lines, group, opens_with_headline=item.article.opens_with_headline, outlet=item.article.source
+        )
         for keeps, share in ((_every_other, number), (_never, (number + len(articles) // 2) % len(articles))):
             thinned = [line for line in lines if line.role != "headline" and (kept(line) or keeps(line.text))]
-            examples += _labelled(splice(thinned, shares.get(share, [])[:most]), group, opens_with_headline=False)
+            examples += _labelled(
+                splice(thinned, shares.get(share, [])[:most]),
+                group,
+                opens_with_headline=False,
+                outlet=item.article.source,
+            )
     return examples
 
 
@@ -154,9 +164,11 @@ def _never(_text: str) -> bool:
     return False
 
 
-def _labelled(role_lines: Sequence[RoleLine], group: str, *, opens_with_headline: bool) -> list[Example]:
+def _labelled(
+    role_lines: Sequence[RoleLine], group: str, *, opens_with_headline: bool, outlet: str | None
+) -> list[Example]:
     texts = [line.text for line in role_lines]
-    examples = line_examples.examples(texts, opens_with_headline=opens_with_headline)
+    examples = line_examples.examples(texts, opens_with_headline=opens_with_headline, outlet=outlet)
     return [
         Example(text=example.text, features=example.features, label=line.role, group=group)
         for example, line in zip(examples, role_lines, strict=True)

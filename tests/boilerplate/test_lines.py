@@ -36,7 +36,7 @@ def test_a_pattern_finds_nothing_without_what_it_needs(
     ],
 )
 def test_what_tells_a_caption_an_offer_or_a_link_is_a_feature_of_its_line(line: str, feature: str) -> None:
-    plain, marked = lines.examples(["The council met in the hall.", line], opens_with_headline=False)
+    plain, marked = lines.examples(["The council met in the hall.", line], opens_with_headline=False, outlet=None)
     assert marked.features[feature] == 1
     assert plain.features[feature] == 0
     assert plain.features[f"after:{feature}"] == 1

@@ -201,6 +201,40 @@ def test_the_line_classifier_never_takes_a_line_that_opens_with_direct_speech(le
     assert stripped(raw, lexicon, [0.1, 0.99]).body.text == raw
 
 
+def judged(raw: str, roles: Sequence[str], lexicon: Lexicon, *, titled: bool) -> Stripped:
+    """Strip a raw text of whose lines the line classifier is as sure as it can be."""
+    cleaned = clean(raw)
+    predictions = [Prediction(role, 1.0, {role: 1.0}, False) for role in roles]
+    return strip(cleaned, lines(cleaned.text), lexicon, Config(), predictions=predictions, titled=titled)
+
+
+@pytest.mark.parametrize("line", ["The mayor praised the plan.", "Many senators trust him, Axios reported Thursday."])
+def test_a_byline_that_states_something_is_left(lexicon: Lexicon, line: str) -> None:
+    raw = f"{BODY}\n{line}"
+    assert judged(raw, ["body", "byline"], lexicon, titled=True).body.text == raw
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Ada Weir is a welder in Hakupu.",
+        "Ada Weir · Moose Jaw, Sask.",
+        "The writer was paid.",
+        "Ada Weir, ada@example.org.",
+    ],
+)
+def test_a_byline_that_names_its_author_goes_though_it_ends_like_a_sentence(lexicon: Lexicon, line: str) -> None:
+    assert judged(f"{BODY}\n{line}", ["body", "byline"], lexicon, titled=True).body.text == BODY
+
+
+@pytest.mark.parametrize("role", ["byline", "caption"])
+def test_what_may_be_the_headline_of_an_untitled_text_is_left(lexicon: Lexicon, role: str) -> None:
+    raw = f"Biden meets Xi\n{BODY}"
+    assert judged(raw, [role, "body"], lexicon, titled=False).body.text == raw
+    assert judged(raw, [role, "body"], lexicon, titled=True).body.text == BODY
+    assert judged(raw, ["nav", "body"], lexicon, titled=False).body.text == BODY
+
+
 def test_the_probabilities_of_all_removed_roles_count_together(lexicon: Lexicon) -> None:
     cleaned = clean(f"{BODY}\nShare or follow")
     kept = Prediction("body", 0.9, {"body": 0.9, "promo": 0.1}, False)
