@@ -28,9 +28,9 @@ class Config(Section):
     """The layer of blocks that an outlet repeats."""
     learned: bool = True
     """The line classifier layer."""
-    min_score: float = Field(default=0.8, ge=0, le=1)
+    min_score: float = Field(default=0.7, ge=0, le=1)
     """Probability, summed over the removed roles, from which the line classifier removes a line."""
-    min_sentence_score: float = Field(default=0.9, ge=0, le=1)
+    min_sentence_score: float = Field(default=0.85, ge=0, le=1)
     """The same for a line that ends like a sentence: losing one of those is worse."""
     min_marked_score: float = Field(default=0.05, ge=0, le=1)
     """The same for a line of a web page that the page itself casts doubt on; its other lines only rules may take."""
@@ -273,7 +273,7 @@ def _learned_cuts(
             continue
         if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue
-        states = bool(_SENTENCE.search(line.text))
+        states = bool(_SENTENCE.search(line.text)) and " · " not in line.text
         if _may_state(role, states=states, opens=index == 0 and not titled) and not names_author(line.text):
             continue
         if score >= (config.min_sentence_score if states else config.min_score):
