@@ -28,9 +28,9 @@ class Config(Section):
     """The layer of blocks that an outlet repeats."""
     learned: bool = True
     """The line classifier layer."""
-    min_score: float = Field(default=0.7, ge=0, le=1)
+    min_score: float = Field(default=0.8, ge=0, le=1)
     """Probability, summed over the removed roles, from which the line classifier removes a line."""
-    min_sentence_score: float = Field(default=0.85, ge=0, le=1)
+    min_sentence_score: float = Field(default=0.9, ge=0, le=1)
     """The same for a line that ends like a sentence: losing one of those is worse."""
     min_marked_score: float = Field(default=0.05, ge=0, le=1)
     """The same for a line of a web page that the page itself casts doubt on; its other lines only rules may take."""
