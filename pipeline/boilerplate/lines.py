@@ -11,7 +11,7 @@ from pipeline.classifiers.contract import Example
 
 _TERMINAL = re.compile(r"[.!?…।][\"”’')\]]*$")
 _WORD = re.compile(r"\w+")
-_DIVIDERS = ("@", "|", "·", "•")
+DIVIDERS = (" · ", " | ")
 _LINK = re.compile(r"https?://|www\.|(?<![\w-])[\w-]++\.(?:com|org|net|co\.uk)\b")
 _NUMBERED = re.compile(r"\(?\d{1,4}[.):]?\s")
 _MONEY = re.compile(r"[$£€₹¥]\s?\d|\d\s?[$£€₹¥]")
@@ -33,6 +33,10 @@ _BIO = re.compile(
     r"|((?:cover|write|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|d|ed)?\b"
     r"|report(?:s|ed)? (?:on|for|from)\b))"
 )
+_AUTHOR = re.compile(
+    rf"^[*_(•—– ]*(?:The (?:author|writer)s? (?:is|are|has|have)\b|{_NAME}(?: \(@\w+\))? (?:is|was) (?:an?|the) )"
+)
+_ADDRESS = re.compile(r"@\w[\w.-]*[.)]*$")
 # What a picture shows: the present tense or a participle, and who stands where.
 _ACTION = re.compile(
     r"(?:\S+ ){1,14}?(?:speak|walk|look|stand|hold|arrive|arriv|attend|pose|pos|wave|wav|sit|sitt|wait|gesture|gestur"
@@ -98,8 +102,8 @@ def ends_like_sentence(text: str) -> bool:
 
 
 def names_author(text: str) -> bool:
-    """Tell whether a line has what lines on an author have: a name and what they are, an address, or dividers."""
-    return bool(_BIO.match(text)) or any(map(text.__contains__, _DIVIDERS))
+    """Tell whether a line says who its author is: a name and what they are, an address at its end, or dividers."""
+    return bool(_AUTHOR.match(text) or _ADDRESS.search(text)) or any(mark in text for mark in DIVIDERS)
 
 
 def _features(text: str) -> dict[str, float]:

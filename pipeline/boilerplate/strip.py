@@ -12,7 +12,7 @@ from pydantic import Field
 
 from pipeline.alignment import AlignedText
 from pipeline.article import KEPT_ROLES, REMOVED_ROLES, ROLES, Edit, Line, MarkKind, Removal, Role
-from pipeline.boilerplate.lines import names_author
+from pipeline.boilerplate.lines import DIVIDERS, names_author
 from pipeline.boilerplate.recurring import Hit as RecurringHit
 from pipeline.boilerplate.rules import Lexicon
 from pipeline.classifiers.contract import Prediction
@@ -119,7 +119,8 @@ def strip(
     Rules come first, then the blocks that the outlet repeats; the line classifier decides over what they leave.
     ``headlines`` are the indices of lines that only rules may touch; ``predictions`` are those of the line
     classifier, one for each line, or None where that layer is off; ``marks`` are what a web page says of each line,
-    or None where the text is from no page. The first line of a text that is not ``titled`` may be its headline.
+    or None where the text is from no page. Of a text that is not ``titled``, the
+    first line may be its headline: the line classifier does not take it for a byline or caption.
     """
     learned: list[_Cut] = []
     if predictions is not None and marks is None:
@@ -273,17 +274,19 @@ def _learned_cuts(
             continue
         if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue
-        states = bool(_SENTENCE.search(line.text)) and " · " not in line.text
-        if _may_state(role, states=states, opens=index == 0 and not titled) and not names_author(line.text):
+        states = bool(_SENTENCE.search(line.text)) and not (role == "byline" and " · " in line.text)
+        if _may_be_text(role, line.text, states=states, opens=index == 0 and not titled):
             continue
         if score >= (config.min_sentence_score if states else config.min_score):
             cuts.append(_Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts
 
 
-def _may_state(role: Role, *, states: bool, opens: bool) -> bool:
-    """Tell whether what looks like a byline may be a sentence of the story, or like a caption also its headline."""
-    return (role == "byline" and (states or opens)) or (role == "caption" and opens and not states)
+def _may_be_text(role: Role, text: str, *, states: bool, opens: bool) -> bool:
+    """Tell whether what the line classifier takes for a byline or caption may be the story's sentence or headline."""
+    if opens and role in ("byline", "caption"):
+        return not any(mark in text for mark in DIVIDERS)
+    return role == "byline" and states and not names_author(text)
 
 
 def _marked_cuts(

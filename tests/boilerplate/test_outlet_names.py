@@ -19,6 +19,9 @@ from pipeline.boilerplate.outlet_names import PLACEHOLDER, hidden
         ("He told the Harbour-Post so", "Harbour Post (Online)", "He told thisoutlet so"),
         ("Follow @harbourpost", "Harbour Post - Opinion", "Follow @thisoutlet"),
         ("The Ledger has no paywall", "The Ledger", "thisoutlet has no paywall"),
+        ("© 2024 Reason", "Reason", "© 2024 thisoutlet"),
+        ("Inside the Hill is free", "Inside the Hill", "thisoutlet is free"),
+        ("Lathe News has an app", "Lathe News", "thisoutlet has an app"),
         ("For more, see Reason and reason.example", "Reason", "For more, see thisoutlet and thisoutlet.example"),
     ],
 )
@@ -33,6 +36,10 @@ def test_each_form_of_a_name_is_hidden(text: str, outlet: str, expected: str) ->
         ("Reason one is the price", "Reason"),
         ("There is no reason to wait", "Reason"),
         ("Ledgers were closed", "The Ledger"),
+        ("The Ledger Bank failed", "The Ledger"),
+        ("the Post Office scandal", "Harbour Post"),
+        ("a free press", "The Free Press"),
+        ("a good reason to wait", "reason"),
         ("The Post said so", None),
         ("The Post said so", " "),
         ("The Post said so", "???"),
@@ -43,7 +50,7 @@ def test_what_only_resembles_a_name_stays(text: str, outlet: str | None) -> None
 
 
 @given(st.text(), st.text())
-def test_any_outlet_and_any_text_can_be_read(text: str, outlet: str) -> None:
+def test_no_outlet_and_no_text_raises(text: str, outlet: str) -> None:
     assert PLACEHOLDER in hidden(text, outlet) or hidden(text, outlet) == text
 
 

@@ -208,7 +208,16 @@ def judged(raw: str, roles: Sequence[str], lexicon: Lexicon, *, titled: bool) ->
     return strip(cleaned, lines(cleaned.text), lexicon, Config(), predictions=predictions, titled=titled)
 
 
-@pytest.mark.parametrize("line", ["The mayor praised the plan.", "Many senators trust him, Axios reported Thursday."])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The mayor praised the plan.",
+        "Joe Biden was shot in Dallas.",
+        "Wall Street is up again.",
+        "The mayor told @ada off.",
+        "Many senators trust him, Axios reported Thursday.",
+    ],
+)
 def test_a_byline_that_states_something_is_left(lexicon: Lexicon, line: str) -> None:
     raw = f"{BODY}\n{line}"
     assert judged(raw, ["body", "byline"], lexicon, titled=True).body.text == raw
@@ -219,7 +228,7 @@ def test_a_byline_that_states_something_is_left(lexicon: Lexicon, line: str) -> 
     [
         "Ada Weir is a welder in Hakupu.",
         "Ada Weir · Moose Jaw, Sask.",
-        "The writer was paid.",
+        "The writer is a former minister.",
         "Ada Weir, ada@example.org.",
     ],
 )
@@ -229,7 +238,7 @@ def test_a_byline_that_names_its_author_goes_though_it_ends_like_a_sentence(lexi
 
 @pytest.mark.parametrize("role", ["byline", "caption"])
 def test_what_may_be_the_headline_of_an_untitled_text_is_left(lexicon: Lexicon, role: str) -> None:
-    raw = f"Biden meets Xi\n{BODY}"
+    raw = f"Ada Weir leaves the city\n{BODY}"
     assert judged(raw, [role, "body"], lexicon, titled=False).body.text == raw
     assert judged(raw, [role, "body"], lexicon, titled=True).body.text == BODY
     assert judged(raw, ["nav", "body"], lexicon, titled=False).body.text == BODY
