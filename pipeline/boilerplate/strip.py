@@ -119,8 +119,8 @@ def strip(
     Rules come first, then the blocks that the outlet repeats; the line classifier decides over what they leave.
     ``headlines`` are the indices of lines that only rules may touch; ``predictions`` are those of the line
     classifier, one for each line, or None where that layer is off; ``marks`` are what a web page says of each line,
-    or None where the text is from no page. Of a text that is not ``titled``, the
-    first line may be its headline: the line classifier does not take it for a byline or caption.
+    or None where the text is from no page. Of a text that is not ``titled``, the first line may be its headline: the
+    line classifier does not take it for a byline or caption.
     """
     learned: list[_Cut] = []
     if predictions is not None and marks is None:
