@@ -43,6 +43,7 @@ from pipeline.evaluation import Scores
 
 Task = Literal["stance", "claims"]
 TASKS: tuple[Task, ...] = get_args(Task)
+OURS, PLAIN = "ours", "plain"
 NOT_CHECKWORTHY = tuple(label for label in CLAIM_LABELS if label != claims.RANKED)
 PLAIN_EPOCHS = 2
 PLAIN_BATCH = 32
@@ -52,6 +53,7 @@ def main(
     config: Annotated[Path, typer.Option(help="The configuration to train.")] = Path("configs/public.yaml"),
     seeds: Annotated[str, typer.Option(help="Seeds of training, separated by commas.")] = "13,14,15",
     tasks: Annotated[str, typer.Option(help="Tasks, separated by commas.")] = "stance,claims",
+    models: Annotated[str, typer.Option(help="Models, separated by commas.")] = f"{OURS},{PLAIN}",
     data: Annotated[Path, typer.Option(help="Folder with split and stripped seeds.")] = Path("data"),
 ) -> None:
     """Print a row for each trained model and test set, then mean and standard deviation over the seeds."""
@@ -68,7 +70,7 @@ def main(
             for group in task_groups.read(config):
                 asked = [task for task in TASKS if task in group and task in tasks.split(",")]
                 seeded = {task: own.model_copy(update={"seed": seed}) for task, own in group.items()}
-                for test, model, scores, seconds in trained(asked, seeded, data, Path(folder)):
+                for test, model, scores, seconds in trained(asked, models.split(","), seeded, data, Path(folder)):
                     for name, value in figures(scores).items():
                         found.setdefault((test, model, name), []).append(value)
                         cells = (test, model, seed, scores.classification.cases, name, f"{value:.4f}", f"{seconds:.0f}")
@@ -79,14 +81,22 @@ def main(
 
 
 def trained(
-    asked: Sequence[Task], group: Mapping[AnyTask, training.Config], data: Path, datasets: Path
+    asked: Sequence[Task], models: Sequence[str], group: Mapping[AnyTask, training.Config], data: Path, datasets: Path
 ) -> Iterator[tuple[str, str, Scores, float]]:
     """Train a group of tasks with one seed; of those asked for, yield test set, model, scores and seconds of training.
 
     The seconds are those of the whole group.
     """
-    if not asked:
-        return
+    if asked and OURS in models:
+        yield from _ours(asked, group, data, datasets)
+    if "claims" in asked and PLAIN in models:
+        tests = cases.of_datasets(datasets, "claims", labelled.labels("claims"))
+        yield from _plain(tests, group["claims"], datasets)
+
+
+def _ours(
+    asked: Sequence[Task], group: Mapping[AnyTask, training.Config], data: Path, datasets: Path
+) -> Iterator[tuple[str, str, Scores, float]]:
     started = time.monotonic()
     models = training.train_group(group, {task: labelled.of(task, data, datasets) for task in group})
     seconds = time.monotonic() - started
@@ -94,9 +104,7 @@ def trained(
         seed = group[task].seed
         tests = cases.of_datasets(datasets, task, labelled.labels(task))
         for test in tests:
-            yield test.task, "ours", _score("ours", test, models[task].predict(test.examples), seed), seconds
-        if task == "claims":
-            yield from _plain(tests, group[task], datasets)
+            yield test.task, OURS, _score(OURS, test, models[task].predict(test.examples), seed), seconds
 
 
 def _plain(tests: Sequence[Cases], config: training.Config, datasets: Path) -> Iterator[tuple[str, str, Scores, float]]:
@@ -106,7 +114,7 @@ def _plain(tests: Sequence[Cases], config: training.Config, datasets: Path) -> I
     seconds = time.monotonic() - started
     for test in tests:
         own, answers = answers[: len(test.examples)], answers[len(test.examples) :]
-        yield test.task, "plain", _score("plain", test, own, config.seed), seconds
+        yield test.task, PLAIN, _score(PLAIN, test, own, config.seed), seconds
 
 
 def _score(name: str, test: Cases, answers: Sequence[Prediction], seed: int) -> Scores:

@@ -175,7 +175,16 @@ def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_
     assert different == ["collect_datasets", "train_sentences"]
     public, default = (parsed(name, "train_sentences").model_dump() for name in ("public", "pipeline"))
     tuned = {
-        "stance": {"averaged_epochs", "epochs", "label_smoothing", "layers"},
+        "stance": {
+            "averaged_epochs",
+            "batch_size",
+            "encoder_dropout",
+            "epochs",
+            "label_smoothing",
+            "layers",
+            "learning_rate",
+            "r_drop",
+        },
         "claims": {"epochs", "layers", "learning_rate"},
     }
     for task, names in tuned.items():

@@ -74,7 +74,9 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
         focused = any(example.focus for example in examples.train)
         head = LabelLogits(encoder, len(examples.labels), focused=focused, dropout=config.dropout)
         networks[task] = Network.of(head, tokenizer)
-    model = _WithLoss({task: network.module for task, network in networks.items()}, config.label_smoothing)
+    model = _WithLoss(
+        {task: network.module for task, network in networks.items()}, config.label_smoothing, config.r_drop
+    )
     inputs = max((network.inputs for network in networks.values()), key=len)
     texts = TextTokenizer(tokenizer.backend_tokenizer)
     datasets = _datasets(tasks, model.columns, texts, config)
@@ -159,10 +161,11 @@ class _WithLoss(nn.Module):
     """Networks of one encoder as the Trainer takes them: each text, read once, counts in the loss of its own task.
 
     The labels of all tasks stand side by side, each task's in its ``columns``. ``labels`` is 1 for each that a text has
-    or may have, shape (batch, all labels), and so tells its task; ``weight`` has shape (batch,).
+    or may have, shape (batch, all labels), and so tells its task; ``weight`` has shape (batch,). With R-Drop (Liang et
+    al. 2021), training reads each text twice, under other dropout, and the divergence of the answers counts as well.
     """
 
-    def __init__(self, networks: Mapping[str, LabelLogits], smoothing: float) -> None:
+    def __init__(self, networks: Mapping[str, LabelLogits], smoothing: float, r_drop: float = 0.0) -> None:
         super().__init__()
         first = next(iter(networks.values()))
         self.encoder = first.encoder
@@ -170,6 +173,7 @@ class _WithLoss(nn.Module):
         self.heads = nn.ModuleDict({task: network.head for task, network in networks.items()})
         self.focused = {task: network.focused for task, network in networks.items()}
         self.smoothing = smoothing
+        self.r_drop = r_drop
         sizes = [network.head.out_features for network in networks.values()]
         ends = list(accumulate(sizes))
         self.columns = {task: slice(end - size, end) for task, size, end in zip(networks, sizes, ends, strict=True)}
@@ -183,6 +187,12 @@ class _WithLoss(nn.Module):
         token_type_ids: Tensor | None = None,
         focus_mask: Tensor | None = None,
     ) -> dict[str, Tensor]:
+        twice = self.training and self.r_drop > 0
+        if twice:
+            input_ids, attention_mask = input_ids.repeat(2, 1), attention_mask.repeat(2, 1)
+            labels, weight = labels.repeat(2, 1), weight.repeat(2)
+            token_type_ids = None if token_type_ids is None else token_type_ids.repeat(2, 1)
+            focus_mask = None if focus_mask is None else focus_mask.repeat(2, 1, 1)
         hidden = encoded(self.encoder, input_ids, attention_mask, token_type_ids)
         logits = torch.full(labels.shape, -torch.inf)
         total = torch.zeros(())
@@ -197,9 +207,16 @@ class _WithLoss(nn.Module):
             # Where several labels are possible, their total probability counts (Cour et al. 2011, partial labels).
             loss = -torch.logsumexp(scores.masked_fill(labels[rows, columns] == 0, -torch.inf), dim=1)
             loss = (1 - self.smoothing) * loss - self.smoothing * scores.mean(dim=1)
+            if twice:
+                loss = loss + self.r_drop * _divergence(*scores.chunk(2)).repeat(2)
             total = total + (loss * weight[rows]).sum()
             logits[rows, columns] = own.detach()
         return {"loss": total / weight.sum(), "logits": logits}
+
+
+def _divergence(one: Tensor, other: Tensor) -> Tensor:
+    """Return the mean of both Kullback-Leibler divergences, row by row, between log-probabilities (rows, labels)."""
+    return ((one.exp() - other.exp()) * (one - other)).sum(dim=1) / 2
 
 
 class _LogEpochs(TrainerCallback):

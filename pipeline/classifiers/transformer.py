@@ -52,6 +52,9 @@ class Config(Section):
     encoder_dropout: float = 0.1
     """Within the encoder while it trains; without any, an epoch takes a fifth less time."""
     label_smoothing: float = 0.0
+    r_drop: float = Field(default=0.0, ge=0)
+    """Weight of the divergence between two readings of a text that differ in their dropout (Liang et al. 2021); any
+    doubles the time of training."""
     class_weight: bool = True
     """Weigh labels inversely to the square root of their frequency."""
     patience: int = 2
@@ -66,6 +69,12 @@ class Config(Section):
     def _can_be_averaged(self) -> Self:
         if self.averaged_epochs > self.epochs:
             raise ValueError(f"averaged_epochs is {self.averaged_epochs}, of {self.epochs} epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _readings_can_differ(self) -> Self:
+        if self.r_drop and not (self.dropout or self.encoder_dropout):
+            raise ValueError("r_drop compares readings that differ in their dropout; set dropout or encoder_dropout")
         return self
 
 

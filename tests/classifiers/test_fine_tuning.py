@@ -254,6 +254,40 @@ def test_of_what_a_text_may_be_nothing_is_preferred() -> None:
     assert first < 0 < excluded
 
 
+@given(cases(), st.floats(0.125, 4, width=32), st.integers(0, 2**31))
+def test_r_drop_adds_the_divergence_of_two_readings(case: Case, r_drop: float, seed: int) -> None:
+    logits, possible, weight = case
+    network = LabelLogits(Given(logits), logits.shape[1], focused=False, dropout=0.5)
+    batch = {
+        "input_ids": torch.arange(len(logits))[:, None],
+        "attention_mask": torch.ones(len(logits), 1),
+        "labels": possible,
+        "weight": weight,
+    }
+    model = fine_tuning._WithLoss({"task": network}, 0.1, r_drop).train()
+    torch.manual_seed(seed)
+    found = model(**batch)
+    readings = found["logits"].log_softmax(dim=1).chunk(2)
+    answered = nn.functional.kl_div(*readings, reduction="none", log_target=True).sum(dim=1)
+    answered = (answered + nn.functional.kl_div(*reversed(readings), reduction="none", log_target=True).sum(dim=1)) / 2
+    model.r_drop = 1e-12  # reads twice still, and so in the same way
+    torch.manual_seed(seed)
+    expected = model(**batch)["loss"] + r_drop * (answered * weight).sum() / weight.sum()
+    torch.testing.assert_close(found["loss"], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_r_drop_reads_once_where_nothing_is_learned() -> None:
+    network = LabelLogits(Given(torch.eye(2)), 2, focused=False, dropout=0.5)
+    model = fine_tuning._WithLoss({"task": network}, 0.0, 3.0).eval()
+    found = model(torch.tensor([[0], [1]]), torch.ones(2, 1), torch.eye(2), torch.ones(2))
+    assert found["logits"].shape == (2, 2)
+
+
+def test_r_drop_needs_readings_that_can_differ() -> None:
+    with pytest.raises(ValueError, match="r_drop compares readings that differ in their dropout"):
+        Config(r_drop=1.0, dropout=0.0, encoder_dropout=0.0)
+
+
 @given(cases(), cases(), st.randoms(use_true_random=False))
 def test_a_text_counts_in_its_own_task_alone(one: Case, other: Case, order: random.Random) -> None:
     """Whatever else stands in its batch: the loss of a mixed one is the mean of all texts' own losses."""
