@@ -34,7 +34,8 @@ _BIO = re.compile(
     r"|report(?:s|ed)? (?:on|for|from)\b))"
 )
 _AUTHOR = re.compile(
-    rf"^[*_(•—– ]*(?:The (?:author|writer)s? (?:is|are|has|have)\b|{_NAME}(?: \(@\w+\))? (?:is|was) (?:an?|the) )"
+    rf"^[*_(•—– ]*(?:The (?:author|writer)s? (?:is|are|has|have)\b"
+    rf"|{_NAME}(?: \(@\w+\))? (?:is|was) (?:(?:an?|the) |(?:co-)?author of ))"
 )
 _ADDRESS = re.compile(r"@\w[\w.-]*[.)]*$")
 # What a picture shows: the present tense or a participle, and who stands where.
@@ -62,6 +63,7 @@ def examples(lines: Sequence[str], *, opens_with_headline: bool, outlet: str | N
     lines = [hidden(line, outlet) for line in lines]
     own = [_features(line) for line in lines]
     long = [index for index, line in enumerate(lines) if len(line) >= LONG_LINE]
+    ended = sum(own[index]["sentence"] for index in long) / max(len(long), 1)
     first_long, last_long = (long[0], long[-1]) if long else (len(lines), -1)
     seen: set[str] = set()
     found: list[Example] = []
@@ -85,6 +87,8 @@ def examples(lines: Sequence[str], *, opens_with_headline: bool, outlet: str | N
             "above body": float(index < first_long),
             "below body": float(index > last_long),
             "repeated": float(line in seen),
+            # Where paragraphs end as sentences do, a line as long that does not is a caption or a link.
+            "unended": ended * (1 - features["sentence"]) * (1 - features["words <= 8"]),
         }
         seen.add(line)
         found.append(Example(text=line, features=features))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -74,6 +74,8 @@ _QUOTATION = re.compile(
 )
 # Who speaks in a transcript: a turn is as short as a byline, and its opening recurs like one.
 _TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z0-9][A-Z0-9.’'-]*: (?:\S.*[a-z]|\S+(?: \S+){0,3}$)")
+# The same in a report: “Roe: “Half of the people …””.
+_ATTRIBUTED = re.compile(r"(?:[A-Z][\w.’'-]+ ){0,3}[A-Z][\w.’'-]+: [\"“‘]")
 # Who said what the line above quotes, and where: “Jane Roe, Example Post”.
 _SIGNATURE = re.compile(
     r"[—–-]{0,2} ?[A-Z][\w.’'-]+(?: (?:and |& )?[A-Z][\w.’'-]+){1,5}"
@@ -92,6 +94,8 @@ _MAX_HEADING = 3  # words
 _DENSE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")  # Chinese characters: two make a word, about
 _UNSPACED = re.compile(r"[\u0e01-\u0e2e\u0e80-\u0eae\u1000-\u102a\u1780-\u17b3\u3041-\u30ff]")  # four, about
 _MAX_LINK = 200  # characters
+_MIN_PART = 0.2  # of a line: the share that rules know of it from which the line classifier may take its rest
+_LEARNED = "line classifier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +131,41 @@ def strip(
         learned = _learned_cuts(lines, predictions, config, headlines, titled=titled)
     elif predictions is not None and marks is not None:
         learned = _marked_cuts(lines, predictions, config, headlines, marks)
-    layers: list[tuple[str, list[_Cut]]] = []
-    if config.rules:
-        ruled = [cut for line in lines for cut in _rule_cuts(line, lexicon)]
-        if marks is None:
-            ruled += _announced_cuts(lines, ruled, headlines)
-        layers.append(("rules", ruled))
-    if config.recurring and recurring:
-        whole = {cut.start for cut in learned}
-        layers.append(("recurring blocks", _recurring_cuts(lines, recurring, headlines, whole)))
-    if learned:
-        layers.append(("line classifier", learned))
+    layers = _layers(lines, lexicon, config, headlines, recurring, learned, page=marks is not None)
     warnings: list[str] = []
     cuts = _joined(clean, lines, [found for _, found in layers])
     while layers and _share(cuts, clean.text) > config.max_removed_share:
         name, _ = layers.pop()
-        if name == "line classifier" and layers and layers[-1][0] == "recurring blocks":
-            layers[-1] = ("recurring blocks", _recurring_cuts(lines, recurring, headlines, ()))
+        if name == _LEARNED:  # what the others left to it is theirs again
+            layers = _layers(lines, lexicon, config, headlines, recurring, (), page=marks is not None)
         warnings.append(f"strip-guard: {_share(cuts, clean.text):.0%} would go; {name} not applied")
         cuts = _joined(clean, lines, [found for _, found in layers])
     return _apply(clean, lines, predictions, cuts, tuple(warnings), headlines)
+
+
+def _layers(
+    lines: Sequence[Line],
+    lexicon: Lexicon,
+    config: Config,
+    headlines: Collection[int],
+    recurring: Sequence[RecurringHit],
+    learned: Sequence[_Cut],
+    *,
+    page: bool,
+) -> list[tuple[str, list[_Cut]]]:
+    """Return each layer's name and cuts, in the order in which they settle lines."""
+    layers: list[tuple[str, list[_Cut]]] = []
+    whole = {cut.start: cut for cut in learned}
+    if config.rules:
+        ruled = [cut for line in lines for cut in _ruled(line, lexicon, {} if page else whole)]
+        if not page:
+            ruled += _announced_cuts(lines, ruled, headlines)
+        layers.append(("rules", ruled))
+    if config.recurring and recurring:
+        layers.append(("recurring blocks", _recurring_cuts(lines, recurring, headlines, whole)))
+    if learned:
+        layers.append((_LEARNED, list(learned)))
+    return layers
 
 
 def _joined(clean: AlignedText, lines: Sequence[Line], layers: Sequence[Sequence[_Cut]]) -> list[_Cut]:
@@ -174,6 +193,19 @@ def _rule_cuts(line: Line, lexicon: Lexicon) -> list[_Cut]:
         if start < end and all(end <= cut.start or cut.end <= start for cut in cuts):
             cuts.append(_Cut(start, end, hit.rule.role, f"rule:{hit.rule.id}"))
     return sorted(cuts, key=lambda cut: cut.start)
+
+
+def _ruled(line: Line, lexicon: Lexicon, learned: Mapping[int, _Cut]) -> list[_Cut]:
+    """Return what rules take of a line: nothing where they know a part of what the line classifier takes as a whole.
+
+    Of a post, whose signature they know, the words may be what the story quotes.
+    """
+    cuts = _rule_cuts(line, lexicon)
+    whole = learned.get(line.start)
+    if whole is None or whole.role == "embed" or any(cut.role != whole.role for cut in cuts):
+        return cuts
+    known = sum(cut.end - cut.start for cut in cuts) / len(line.text)
+    return [] if _MIN_PART <= known < 1 else cuts
 
 
 def _announced_cuts(lines: Sequence[Line], ruled: Sequence[_Cut], headlines: Collection[int]) -> list[_Cut]:
@@ -284,6 +316,8 @@ def _learned_cuts(
 
 def _may_be_text(role: Role, text: str, *, states: bool, opens: bool) -> bool:
     """Tell whether what the line classifier takes for a byline or caption may be the story's sentence or headline."""
+    if role in ("byline", "caption") and _ATTRIBUTED.match(text):
+        return True
     if opens and role in ("byline", "caption"):
         return not any(mark in text for mark in DIVIDERS)
     return role == "byline" and states and not names_author(text)

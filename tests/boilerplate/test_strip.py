@@ -258,6 +258,41 @@ def test_the_line_classifier_does_not_judge_what_a_rule_has_touched(lexicon: Lex
     assert [removal.reason for removal in found.removals] == ["rule:read-more"]
 
 
+WRITE = Rule(
+    id="write", role="promo", scope="span", pattern=r"(Write to [a-z@.]+)", match=("Write to a@b.example",), keep=("x",)
+)
+POST = WRITE.model_copy(update={"id": "post", "role": "embed"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "whole"),
+    [
+        (WRITE, "Angry? Write to desk@post.example", True),
+        (POST, "We will not go. Write to desk@post.example", False),
+        (WRITE, f"{'Nobody at the harbour knew. ' * 8}Write to desk@post.example", False),
+    ],
+)
+def test_the_line_classifier_takes_the_rest_of_a_promo_that_a_rule_knows_in_part(
+    rule: Rule, line: str, whole: bool
+) -> None:
+    lexicon = Lexicon((Language(language="en", rules=(rule,)),), {})
+    body = "\n".join([BODY] * 9)
+    found = judged(f"{body}\n{line}", ["body"] * 9 + [rule.role], lexicon, titled=True)
+    assert [removal.reason for removal in found.removals] == ["model:1.00" if whole else f"rule:{rule.id}"]
+
+
+def test_where_the_guard_drops_the_line_classifier_rules_take_their_parts_again() -> None:
+    lexicon = Lexicon((Language(language="en", rules=(WRITE,)),), {})
+    found = stripped(f"{BODY}\n{BODY}\n{BODY}\nAngry? Write to desk@post.example", lexicon, [0.9, 0.9, 0.1, 0.9])
+    assert [removal.reason for removal in found.removals] == ["rule:write"]
+
+
+@pytest.mark.parametrize("role", ["caption", "byline"])
+def test_who_says_what_is_no_caption(lexicon: Lexicon, role: str) -> None:
+    raw = f"{BODY}\nWeir: “Half of the boats never came back”"
+    assert judged(raw, ["body", role], lexicon, titled=True).body.text == raw
+
+
 def test_an_expected_headline_is_kept_whatever_the_line_classifier_says(lexicon: Lexicon) -> None:
     raw = f"Join in: the harbour festival\n\n{BODY}"
     assert stripped(raw, lexicon, [0.9, 0.1], headline=True).body.text == raw
