@@ -26,17 +26,20 @@ _NAME = (
     r"(?!(?:The|This|That|These|Those|If|Though|While|When|As|But|And|So|Yet|In|On|At|For|To|Many|Most|Some|All|Both|Our"
     r"|Its|His|Her|Their|Mr|Mrs|Ms|Sen|Rep|Gov|President|Senator)\b)(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+"
 )
+_OPENS = r"^[*_(•—– ]*"
+_WRITER = r"The (?:author|writer)s?"
+_NAMED = rf"{_NAME}(?: \(@\w+\))?"
 # “Jane Roe is a fellow at …”, “The writer covers …”: whom it describes, only its place in the text can tell.
 _BIO = re.compile(
-    rf"^[*_(•—– ]*(?:The (?:author|writer)s?|{_NAME}(?: \(@\w+\))?(?:, .{{3,90}},)?)"
+    rf"{_OPENS}(?:{_WRITER}|{_NAMED}(?:, .{{3,90}},)?)"
     r" (?:(?:is|are|was|were|has been|have been|recently)\b"
     r"|((?:cover|write|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|d|ed)?\b"
     r"|report(?:s|ed)? (?:on|for|from)\b))"
 )
 _AUTHOR = re.compile(
-    rf"^[*_(•—– ]*(?:The (?:author|writer)s? (?:is|are|has|have)\b"
-    rf"|{_NAME}(?: \(@\w+\))? (?:is|was) (?:(?:an?|the) |(?:co-)?author of ))"
+    rf"{_OPENS}(?:{_WRITER} (?:is|are|has|have)\b|{_NAMED} (?:is|was) (?:(?:an?|the) |(?:co-)?author of ))"
 )
+_MAX_BIO = 240  # characters
 _ADDRESS = re.compile(r"@\w[\w.-]*[.)]*$")
 # What a picture shows: the present tense or a participle, and who stands where.
 _ACTION = re.compile(
@@ -105,9 +108,14 @@ def ends_like_sentence(text: str) -> bool:
     return bool(_TERMINAL.search(text))
 
 
-def names_author(text: str) -> bool:
-    """Tell whether a line says who its author is: a name and what they are, an address at its end, or dividers."""
-    return bool(_AUTHOR.match(text) or _ADDRESS.search(text)) or any(mark in text for mark in DIVIDERS)
+def names_author(text: str, *, at_end: bool = False) -> bool:
+    """Tell whether a line says who its author is: a name and what they are, an address at its end, or dividers.
+
+    At the end of an article, a name and what they do are enough.
+    """
+    named = _BIO.match(text) if at_end and len(text) <= _MAX_BIO else None
+    found = _AUTHOR.match(text) or _ADDRESS.search(text) or (named and named[1])
+    return bool(found) or any(mark in text for mark in DIVIDERS)
 
 
 def _features(text: str) -> dict[str, float]:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from pipeline.alignment import AlignedText
 from pipeline.article import KEPT_ROLES, REMOVED_ROLES, ROLES, Edit, Line, MarkKind, Removal, Role
-from pipeline.boilerplate.lines import DIVIDERS, names_author
+from pipeline.boilerplate.lines import DIVIDERS, EDGE, names_author
 from pipeline.boilerplate.recurring import Hit as RecurringHit
 from pipeline.boilerplate.rules import Lexicon
 from pipeline.classifiers.contract import Prediction
@@ -94,6 +94,9 @@ _MAX_HEADING = 3  # words
 _DENSE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")  # Chinese characters: two make a word, about
 _UNSPACED = re.compile(r"[\u0e01-\u0e2e\u0e80-\u0eae\u1000-\u102a\u1780-\u17b3\u3041-\u30ff]")  # four, about
 _MAX_LINK = 200  # characters
+# What a byline of many words has: “by”, a date, a title after a comma, a place after a divider.
+_BYLINE = re.compile(r"\b[Bb][Yy]\b|[\d,;:|·•@/&(–—]| - ")
+_MAX_NAMES = 6  # words: a longer line of capitalised words that has none of these is a heading
 _MIN_PART = 0.2  # of a line: the share that rules know of it from which the line classifier may take its rest
 _LEARNED = "line classifier"
 
@@ -307,20 +310,27 @@ def _learned_cuts(
         if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
             continue
         states = bool(_SENTENCE.search(line.text)) and not (role == "byline" and " · " in line.text)
-        if _may_be_text(role, line.text, states=states, opens=index == 0 and not titled):
+        opens, ends = index == 0 and not titled, len(lines) - index <= EDGE
+        if _may_be_text(role, line.text, states=states, opens=opens, ends=ends):
             continue
         if score >= (config.min_sentence_score if states else config.min_score):
             cuts.append(_Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts
 
 
-def _may_be_text(role: Role, text: str, *, states: bool, opens: bool) -> bool:
+def _may_be_text(role: Role, text: str, *, states: bool, opens: bool, ends: bool) -> bool:
     """Tell whether what the line classifier takes for a byline or caption may be the story's sentence or headline."""
-    if role in ("byline", "caption") and _ATTRIBUTED.match(text):
+    if role not in ("byline", "caption"):
+        return False
+    if _ATTRIBUTED.match(text):
         return True
-    if opens and role in ("byline", "caption"):
+    if opens:
         return not any(mark in text for mark in DIVIDERS)
-    return role == "byline" and states and not names_author(text)
+    if role == "caption":
+        return False
+    if names_author(text, at_end=ends):
+        return False
+    return states or (len(text.split()) > _MAX_NAMES and not _BYLINE.search(text))
 
 
 def _marked_cuts(

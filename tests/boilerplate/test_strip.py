@@ -287,6 +287,27 @@ def test_where_the_guard_drops_the_line_classifier_rules_take_their_parts_again(
     assert [removal.reason for removal in found.removals] == ["rule:write"]
 
 
+@pytest.mark.parametrize(
+    ("line", "goes"),
+    [
+        ("Weir And Moss Declare Intent To Cooperate", False),
+        ("By Ada Weir And Otto Moss Of The Hakupu Desk", True),
+        ("Ada Weir Otto Moss Harbour Editors", True),
+        ("Ada Weir Otto Moss Harbour Editors Hakupu, Tuesday", True),
+    ],
+)
+def test_a_heading_in_title_case_is_no_byline(lexicon: Lexicon, line: str, goes: bool) -> None:
+    found = judged(f"{line}\n{BODY}\n{BODY}", ["byline", "body", "body"], lexicon, titled=True)
+    assert bool(found.removals) == goes
+
+
+@pytest.mark.parametrize("lines_below", [0, 1, 3])
+def test_what_an_author_does_is_told_at_the_end(lexicon: Lexicon, lines_below: int) -> None:
+    raw = "\n".join([BODY] * 6 + ["Ada Weir covers courts for the Mail."] + [BODY] * lines_below)
+    found = judged(raw, ["body"] * 6 + ["byline"] + ["body"] * lines_below, lexicon, titled=True)
+    assert bool(found.removals) == (lines_below < 3)
+
+
 @pytest.mark.parametrize("role", ["caption", "byline"])
 def test_who_says_what_is_no_caption(lexicon: Lexicon, role: str) -> None:
     raw = f"{BODY}\nWeir: “Half of the boats never came back”"
