@@ -111,21 +111,24 @@ def ends_like_sentence(text: str) -> bool:
 def names_author(text: str, *, at_end: bool = False) -> bool:
     """Tell whether a line says who its author is: a name and what they are, an address at its end, or dividers.
 
-    At the end of an article, a name and what they do are enough.
+    At the end of an article, a name and what they do or did are enough.
     """
-    named = _BIO.match(text) if at_end and len(text) <= _MAX_BIO else None
-    found = _AUTHOR.match(text) or _ADDRESS.search(text) or (named and named[1])
-    return bool(found) or any(mark in text for mark in DIVIDERS)
+    if at_end and len(text) <= _MAX_BIO and _is_bio(text):
+        return True
+    return bool(_AUTHOR.match(text) or _ADDRESS.search(text)) or any(mark in text for mark in DIVIDERS)
+
+
+def _is_bio(text: str) -> bool:
+    named = _BIO.match(text)
+    return bool(named and (named[1] or _PROFESSION.search(text, named.end(), named.end() + 120)))
 
 
 def _features(text: str) -> dict[str, float]:
     words = _WORD.findall(text)
     initials = [word[0] for word in words]
     count = max(len(words), 1)
-    named = _BIO.match(text)
     trimmed = text.rstrip()
     upper = text.isupper()
-    bio = bool(named and (named[1] or _PROFESSION.search(text, named.end(), named.end() + 120)))
     return {
         "chars": min(len(text), 600) / 600,
         "words <= 3": float(len(words) <= 3),
@@ -150,7 +153,7 @@ def _features(text: str) -> dict[str, float]:
         "bracketed": float(text[:1] in "([" and trimmed[-1:] in ")]"),
         "second person": float(bool(_PRONOUN.search(text))),
         "lower start": float(text[:1].islower()),
-        "bio": float(bio),
+        "bio": float(_is_bio(text)),
         "own outlet": float(PLACEHOLDER in text),
         "picture": float(bool(_ACTION.match(text)) or _holds(text, _IN_PLACE, _PLACE)),
     }
