@@ -53,10 +53,14 @@ def main(
     config: Annotated[Path, typer.Option(help="The configuration to train.")] = Path("configs/public.yaml"),
     seeds: Annotated[str, typer.Option(help="Seeds of training, separated by commas.")] = "13,14,15",
     tasks: Annotated[str, typer.Option(help="Tasks, separated by commas.")] = "stance,claims",
-    models: Annotated[str, typer.Option(help="Models, separated by commas.")] = f"{OURS},{PLAIN}",
+    models: Annotated[
+        str, typer.Option(help="Models, ours or plain, separated by commas; plain has claims alone.")
+    ] = f"{OURS},{PLAIN}",
     data: Annotated[Path, typer.Option(help="Folder with split and stripped seeds.")] = Path("data"),
 ) -> None:
     """Print a row for each trained model and test set, then mean and standard deviation over the seeds."""
+    asked_tasks = _chosen(tasks, TASKS, "--tasks")
+    asked_models = _chosen(models, (OURS, PLAIN), "--models")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     sections = configuration.load(config, stage_runner.names())
     found: dict[tuple[str, str, str], list[float]] = {}
@@ -68,9 +72,9 @@ def main(
         collect.run(section, topics=Path("configs/topics.yaml"), output=Path(folder))
         for seed in map(int, seeds.split(",")):
             for group in task_groups.read(config):
-                asked = [task for task in TASKS if task in group and task in tasks.split(",")]
+                asked = [task for task in TASKS if task in group and task in asked_tasks]
                 seeded = {task: own.model_copy(update={"seed": seed}) for task, own in group.items()}
-                for test, model, scores, seconds in trained(asked, models.split(","), seeded, data, Path(folder)):
+                for test, model, scores, seconds in trained(asked, asked_models, seeded, data, Path(folder)):
                     for name, value in figures(scores).items():
                         found.setdefault((test, model, name), []).append(value)
                         cells = (test, model, seed, scores.classification.cases, name, f"{value:.4f}", f"{seconds:.0f}")
@@ -80,12 +84,19 @@ def main(
         typer.echo(f"{test}, {model}: {name} {statistics.mean(values):.4f}{spread} over {len(values)} seeds")
 
 
+def _chosen(given: str, known: Sequence[str], option: str) -> list[str]:
+    chosen = [name.strip() for name in given.split(",")]
+    if unknown := sorted(set(chosen) - set(known)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: it takes {', '.join(known)}", param_hint=option)
+    return chosen
+
+
 def trained(
     asked: Sequence[Task], models: Sequence[str], group: Mapping[AnyTask, training.Config], data: Path, datasets: Path
 ) -> Iterator[tuple[str, str, Scores, float]]:
     """Train a group of tasks with one seed; of those asked for, yield test set, model, scores and seconds of training.
 
-    The seconds are those of the whole group.
+    The seconds of ours are those of the whole group.
     """
     if asked and OURS in models:
         yield from _ours(asked, group, data, datasets)

@@ -26,20 +26,28 @@ _NAME = (
     r"(?!(?:The|This|That|These|Those|If|Though|While|When|As|But|And|So|Yet|In|On|At|For|To|Many|Most|Some|All|Both|Our"
     r"|Its|His|Her|Their|Mr|Mrs|Ms|Sen|Rep|Gov|President|Senator)\b)(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+"
 )
+# How a line opens that says who wrote the article.
 _OPENS = r"^[*_(•—– ]*"
 _WRITER = r"The (?:author|writer)s?"
 _NAMED = rf"{_NAME}(?: \(@\w+\))?"
+_DESCRIBED = rf"{_NAMED}(?:, .{{3,90}},)?"
 # “Jane Roe is a fellow at …”, “The writer covers …”: whom it describes, only its place in the text can tell.
 _BIO = re.compile(
-    rf"{_OPENS}(?:{_WRITER}|{_NAMED}(?:, .{{3,90}},)?)"
+    rf"{_OPENS}(?:{_WRITER}|{_DESCRIBED})"
     r" (?:(?:is|are|was|were|has been|have been|recently)\b"
     r"|((?:cover|write|teach|lead|contribute|work|serve|edit|direct|host)(?:s|es|d|ed)?\b"
     r"|report(?:s|ed)? (?:on|for|from)\b))"
 )
+# Of these, what no reporter says of whom the story is about: “Jane Roe served two terms” may be its last fact.
+_WRITES = re.compile(
+    rf"{_OPENS}(?:{_WRITER} |{_DESCRIBED} (?:(?:is|are|has been) (?:an?|the|(?:co-)?author of) |covers? \w+ for\b"
+    r"|writes? (?:about|for|on)\b|teach(?:es)? .{2,60} at\b|edits?\b|reports? (?:on|from|for (?:the )?[A-Z])"
+    r"|contributes? to\b))"
+)
 _AUTHOR = re.compile(
     rf"{_OPENS}(?:{_WRITER} (?:is|are|has|have)\b|{_NAMED} (?:is|was) (?:(?:an?|the) |(?:co-)?author of ))"
 )
-_MAX_BIO = 240  # characters
+_MAX_BIO = 400  # characters
 _ADDRESS = re.compile(r"@\w[\w.-]*[.)]*$")
 # What a picture shows: the present tense or a participle, and who stands where.
 _ACTION = re.compile(
@@ -111,9 +119,9 @@ def ends_like_sentence(text: str) -> bool:
 def names_author(text: str, *, at_end: bool = False) -> bool:
     """Tell whether a line says who its author is: a name and what they are, an address at its end, or dividers.
 
-    At the end of an article, a name and what they do or did are enough.
+    At the end of an article, a name and what they write or edit are enough.
     """
-    if at_end and len(text) <= _MAX_BIO and _is_bio(text):
+    if at_end and len(text) <= _MAX_BIO and _is_bio(text) and _WRITES.match(text):
         return True
     return bool(_AUTHOR.match(text) or _ADDRESS.search(text)) or any(mark in text for mark in DIVIDERS)
 

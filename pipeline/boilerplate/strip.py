@@ -75,7 +75,7 @@ _QUOTATION = re.compile(
 # Who speaks in a transcript: a turn is as short as a byline, and its opening recurs like one.
 _TURN = re.compile(r"(?:[A-Z][A-Z.’'-]+ ){1,3}[A-Z0-9][A-Z0-9.’'-]*: (?:\S.*[a-z]|\S+(?: \S+){0,3}$)")
 # The same in a report: “Roe: “Half of the people …””.
-_ATTRIBUTED = re.compile(r"(?:[A-Z][\w.’'-]+ ){0,3}[A-Z][\w.’'-]+: [\"“‘]")
+_ATTRIBUTED = re.compile(r"(?:[\w.’'-]+ ){0,3}[\w.’'-]+ ?: ?[\"“‘«„]")
 # Who said what the line above quotes, and where: “Jane Roe, Example Post”.
 _SIGNATURE = re.compile(
     r"[—–-]{0,2} ?[A-Z][\w.’'-]+(?: (?:and |& )?[A-Z][\w.’'-]+){1,5}"
@@ -96,8 +96,9 @@ _UNSPACED = re.compile(r"[\u0e01-\u0e2e\u0e80-\u0eae\u1000-\u102a\u1780-\u17b3\u
 _MAX_LINK = 200  # characters
 # What a byline of many words has: “by”, a date, a title after a comma, a place after a divider.
 _BYLINE = re.compile(r"\b[Bb][Yy]\b|[\d,;:|·•@/&(–—]| - ")
-_MAX_NAMES = 6  # words: a longer line of capitalised words that has none of these is a heading
-_MIN_PART = 0.2  # of a line: the share that rules know of it from which the line classifier may take its rest
+_MAX_NAMES = 6  # words: a longer line that has none of these is a heading
+_DECLARES = re.compile(r"[.!…][\"”’»)\]]*$")
+_MIN_KNOWN_SHARE = 0.2  # of a line's characters: with less of it known as a promo, the rest is the rules' to leave
 _LEARNED = "line classifier"
 
 
@@ -201,14 +202,20 @@ def _rule_cuts(line: Line, lexicon: Lexicon) -> list[_Cut]:
 def _ruled(line: Line, lexicon: Lexicon, learned: Mapping[int, _Cut]) -> list[_Cut]:
     """Return what rules take of a line: nothing where they know a part of what the line classifier takes as a whole.
 
-    Of a post, whose signature they know, the words may be what the story quotes.
+    ``learned`` has the classifier's cuts by their start. What stands beside a promo and ends as a statement does may be
+    the story's, and so may the words of a post whose signature the rules know.
     """
     cuts = _rule_cuts(line, lexicon)
     whole = learned.get(line.start)
     if whole is None or whole.role == "embed" or any(cut.role != whole.role for cut in cuts):
         return cuts
-    known = sum(cut.end - cut.start for cut in cuts) / len(line.text)
-    return [] if _MIN_PART <= known < 1 else cuts
+    starts, ends = [cut.start for cut in cuts], [cut.end for cut in cuts]
+    gaps = zip([line.start, *ends], [*starts, line.end], strict=True)
+    rest = [line.text[start - line.start : end - line.start].strip() for start, end in gaps]
+    if any(_DECLARES.search(part) for part in rest):
+        return cuts
+    known_share = sum(cut.end - cut.start for cut in cuts) / len(line.text)
+    return [] if _MIN_KNOWN_SHARE <= known_share < 1 else cuts
 
 
 def _announced_cuts(lines: Sequence[Line], ruled: Sequence[_Cut], headlines: Collection[int]) -> list[_Cut]:
@@ -319,16 +326,18 @@ def _learned_cuts(
 
 
 def _may_be_text(role: Role, text: str, *, states: bool, opens: bool, ends: bool) -> bool:
-    """Tell whether what the line classifier takes for a byline or caption may be the story's sentence or headline."""
+    """Tell whether what the line classifier takes for a byline or caption may be the story's own.
+
+    The first line of an untitled text may be its headline, and who says what is no caption; a byline names an author,
+    by a name alone or in words that only bylines have.
+    """
     if role not in ("byline", "caption"):
         return False
     if _ATTRIBUTED.match(text):
         return True
     if opens:
         return not any(mark in text for mark in DIVIDERS)
-    if role == "caption":
-        return False
-    if names_author(text, at_end=ends):
+    if role == "caption" or names_author(text, at_end=ends):
         return False
     return states or (len(text.split()) > _MAX_NAMES and not _BYLINE.search(text))
 

@@ -158,11 +158,12 @@ def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
 
 
 class _WithLoss(nn.Module):
-    """Networks of one encoder as the Trainer takes them: each text, read once, counts in the loss of its own task.
+    """Networks of one encoder as the Trainer takes them: each text counts in the loss of its own task.
 
     The labels of all tasks stand side by side, each task's in its ``columns``. ``labels`` is 1 for each that a text has
     or may have, shape (batch, all labels), and so tells its task; ``weight`` has shape (batch,). With R-Drop (Liang et
-    al. 2021), training reads each text twice, under other dropout, and the divergence of the answers counts as well.
+    al. 2021), training reads the batch twice, under other dropout, and the divergence of the answers counts as well:
+    the logits then are those of both readings, one below the other.
     """
 
     def __init__(self, networks: Mapping[str, LabelLogits], smoothing: float, r_drop: float = 0.0) -> None:

@@ -53,8 +53,8 @@ class Config(Section):
     """Within the encoder while it trains; without any, an epoch takes a fifth less time."""
     label_smoothing: float = 0.0
     r_drop: float = Field(default=0.0, ge=0)
-    """Weight of the divergence between two readings of a text that differ in their dropout (Liang et al. 2021); any
-    doubles the time of training."""
+    """Weight of the divergence between two readings of a text that differ in their dropout. Any doubles the time of
+    training. (Liang et al. 2021; their α is twice this, since they add up the loss of the readings.)"""
     class_weight: bool = True
     """Weigh labels inversely to the square root of their frequency."""
     patience: int = 2

@@ -269,6 +269,7 @@ POST = WRITE.model_copy(update={"id": "post", "role": "embed"})
     [
         (WRITE, "Angry? Write to desk@post.example", True),
         (POST, "We will not go. Write to desk@post.example", False),
+        (WRITE, "Nobody was hurt. Write to desk@post.example", False),
         (WRITE, f"{'Nobody at the harbour knew. ' * 8}Write to desk@post.example", False),
     ],
 )
@@ -306,6 +307,23 @@ def test_what_an_author_does_is_told_at_the_end(lexicon: Lexicon, lines_below: i
     raw = "\n".join([BODY] * 6 + ["Ada Weir covers courts for the Mail."] + [BODY] * lines_below)
     found = judged(raw, ["body"] * 6 + ["byline"] + ["body"] * lines_below, lexicon, titled=True)
     assert bool(found.removals) == (lines_below < 3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Max Roe served 12 years in prison.",
+        "Max Roe hosted the talks at his farm on Sunday.",
+        "Mayor Ada Weir was elected governor in May.",
+        "White House reported on Monday that nobody was hurt.",
+        "Larkfield College teaches 400 pilots a year.",
+        "Ada Weir covers the cost of the trial.",
+        "Ada Weir, the eldest, is now director of the port.",
+    ],
+)
+def test_the_last_fact_of_a_story_is_no_byline(lexicon: Lexicon, line: str) -> None:
+    raw = "\n".join([BODY] * 6 + [line])
+    assert judged(raw, ["body"] * 6 + ["byline"], lexicon, titled=True).body.text == raw
 
 
 @pytest.mark.parametrize("role", ["caption", "byline"])

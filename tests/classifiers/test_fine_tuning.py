@@ -270,10 +270,29 @@ def test_r_drop_adds_the_divergence_of_two_readings(case: Case, r_drop: float, s
     readings = found["logits"].log_softmax(dim=1).chunk(2)
     answered = nn.functional.kl_div(*readings, reduction="none", log_target=True).sum(dim=1)
     answered = (answered + nn.functional.kl_div(*reversed(readings), reduction="none", log_target=True).sum(dim=1)) / 2
-    model.r_drop = 1e-12  # reads twice still, and so in the same way
+    model.r_drop = 1e-12  # next to nothing, and the dropout is the same
     torch.manual_seed(seed)
     expected = model(**batch)["loss"] + r_drop * (answered * weight).sum() / weight.sum()
     torch.testing.assert_close(found["loss"], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_r_drop_pairs_the_readings_of_each_task_and_focus() -> None:
+    """Without dropout the two readings are equal, whatever stands in the batch: nothing is added."""
+    encoder = Given(torch.randn(6, 4))
+    networks = {
+        "focused": LabelLogits(encoder, 3, focused=True, dropout=0.0),
+        "plain": LabelLogits(encoder, 2, focused=False, dropout=0.0),
+    }
+    batch = {
+        "input_ids": torch.tensor([[0, 1], [2, 3], [4, 5]]),
+        "attention_mask": torch.ones(3, 2),
+        "labels": torch.tensor([[1.0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 1, 0, 0]]),
+        "weight": torch.tensor([1.0, 2.0, 0.5]),
+        "focus_mask": torch.tensor([[[1.0, 0]], [[0, 0]], [[0, 1]]]),
+    }
+    once, twice = (fine_tuning._WithLoss(networks, 0.1, r_drop).train()(**batch) for r_drop in (0.0, 3.0))
+    torch.testing.assert_close(twice["loss"], once["loss"])
+    torch.testing.assert_close(twice["logits"], once["logits"].repeat(2, 1))
 
 
 def test_r_drop_reads_once_where_nothing_is_learned() -> None:
