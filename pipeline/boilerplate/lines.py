@@ -40,9 +40,10 @@ _BIO = re.compile(
 )
 # Of these, what no reporter says of whom the story is about: “Jane Roe served two terms” may be its last fact.
 _WRITES = re.compile(
-    rf"{_OPENS}(?:{_WRITER} |{_DESCRIBED} (?:(?:is|are|has been) (?:an?|the|(?:co-)?author of) |covers? \w+ for\b"
-    r"|writes? (?:about|for|on)\b|teach(?:es)? .{2,60} at\b|edits?\b|reports? (?:on|from|for (?:the )?[A-Z])"
-    r"|contributes? to\b))"
+    rf"{_OPENS}(?:{_WRITER} |{_DESCRIBED} (?:"
+    r"(?:is|are|has been) (?:an?|the|(?:co-)?author of|(?:\w+ )?(?:editor|columnist)) "
+    r"|covers? \w+ for\b|writes? (?:about|for|on)\b|teach(?:es)? .{2,60} at\b|edits?\b"
+    r"|reports? (?:on|from|for (?:the )?[A-Z])|contributes? to\b))"
 )
 _AUTHOR = re.compile(
     rf"{_OPENS}(?:{_WRITER} (?:is|are|has|have)\b|{_NAMED} (?:is|was) (?:(?:an?|the) |(?:co-)?author of ))"

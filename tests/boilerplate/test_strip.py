@@ -302,9 +302,13 @@ def test_a_heading_in_title_case_is_no_byline(lexicon: Lexicon, line: str, goes:
     assert bool(found.removals) == goes
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["Ada Weir covers courts for the Mail.", "• Ada Weir is managing editor of The Mail.", "The writer teaches."],
+)
 @pytest.mark.parametrize("lines_below", [0, 1, 3])
-def test_what_an_author_does_is_told_at_the_end(lexicon: Lexicon, lines_below: int) -> None:
-    raw = "\n".join([BODY] * 6 + ["Ada Weir covers courts for the Mail."] + [BODY] * lines_below)
+def test_what_an_author_does_is_told_at_the_end(lexicon: Lexicon, line: str, lines_below: int) -> None:
+    raw = "\n".join([BODY] * 6 + [line] + [BODY] * lines_below)
     found = judged(raw, ["body"] * 6 + ["byline"] + ["body"] * lines_below, lexicon, titled=True)
     assert bool(found.removals) == (lines_below < 3)
 
