@@ -1,10 +1,10 @@
-"""Which settings of training pay: variants of one task's configuration, trained alike and scored on dev sets alone.
+"""Which settings of training pay: variants of a task's configuration, trained alike and scored on dev sets alone.
 
 ``python -m benchmarks.variants stance --variant epochs=3 --variant encoder_dropout=0.1,epochs=8`` trains the engine as
 configured and once for each variant, and prints macro-F1 on the seeds' dev split and, where the public files are in the
 cache folder (``--public``, or NEWSFACTS_CACHE), the figure of each of the task's sets of ``benchmarks.transfer``.
-Where the configuration trains the task with another on one encoder, both are trained, and a variant's settings are
-those of both. No test split is read.
+Where the configuration trains the task with another on one encoder, both are trained and scored, and a variant's
+settings are those of both. ``--output`` writes what the report shows. No test split is read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import yaml
 
 from benchmarks import labelled
 from benchmarks.transfer import SETS, figure, score
-from pipeline import cache, evaluation, task_groups
+from pipeline import cache, evaluation, learning_curve, task_groups
 from pipeline.classifiers import training
 from pipeline.datasets import TASKS, Task
-
-AS_CONFIGURED = "as configured"
+from pipeline.records import write_jsonl
+from pipeline.training_variants import AS_CONFIGURED, Trial, Variants
 
 
 def main(
@@ -33,23 +33,30 @@ def main(
     variant: Annotated[list[str] | None, typer.Option(help="Settings of the engine, as name=value,name=value.")] = None,
     config: Annotated[Path, typer.Option(help="The configuration to vary.")] = Path("configs/pipeline.yaml"),
     seeds: Annotated[str, typer.Option(help="Seeds of training, separated by commas.")] = "13",
+    varied_seeds: Annotated[str | None, typer.Option(help="Those of the variants, if they are others.")] = None,
     data: Annotated[Path, typer.Option(help="Folder with split, stripped seeds and data sets.")] = Path("data"),
     public: Annotated[Path | None, typer.Option(help="Folder of the public data.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write for the report.")] = None,
 ) -> None:
-    """Print a row for each variant and seed."""
+    """Print a row for each task, variant and seed."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     chosen = next((known for known in TASKS if known == task), None)
     if chosen is None:
         raise typer.BadParameter(f"{task!r} is none of {', '.join(TASKS)}")
-    group = next(group for group in task_groups.read(config) if chosen in group)
-    folder = public or cache.folder(None)
-    names = [item.name for item in SETS if item.task == chosen and (folder / item.file).is_file()]
-    typer.echo(f"| Variant | Seed | Seeds dev | {' | '.join([*names, 'Training, s'])} |")
-    typer.echo("| --- |" + " ---: |" * (len(names) + 3))
+    groups = task_groups.read(config)
+    group = next(group for group in groups if chosen in group)
+    typer.echo("| Task | Settings | Seed | Dev sets | Training, s |\n| --- | --- | ---: | --- | ---: |")
+    found: list[Trial] = []
     for settings in (AS_CONFIGURED, *(variant or ())):
-        for seed in map(int, seeds.split(",")):
+        for seed in map(int, (seeds if settings == AS_CONFIGURED else varied_seeds or seeds).split(",")):
             varied = {name: _varied(own, settings, seed) for name, own in group.items()}
-            typer.echo(f"| {settings} | {seed} | {' | '.join(_cells(chosen, varied, data, folder))} |")
+            for trial in _trials(varied, settings, seed, data, public or cache.folder(None)):
+                scores = ", ".join(f"{name} {value:.3f}" for name, value in trial.scores.items())
+                typer.echo(f"| {trial.task} | {settings} | {seed} | {scores} | {trial.seconds:.0f} |")
+                found.append(trial)
+    if output is not None:
+        behind = [data / "strip_boilerplate", data / "split", labelled.TOPICS]
+        write_jsonl(output, [Variants(learning_curve.digest(behind, groups), tuple(found))])
 
 
 def _varied(config: training.Config, settings: str, seed: int) -> training.Config:
@@ -62,19 +69,25 @@ def _varied(config: training.Config, settings: str, seed: int) -> training.Confi
     return type(config).model_validate(changed)
 
 
-def _cells(task: Task, group: Mapping[Task, training.Config], data: Path, public: Path) -> Iterator[str]:
+def _trials(
+    group: Mapping[Task, training.Config], settings: str, seed: int, data: Path, public: Path
+) -> Iterator[Trial]:
     examples = {name: labelled.of(name, data, data / "collect_datasets") for name in group}
     started = time.monotonic()
-    trained = training.train_group(group, examples)[task]
-    seconds = time.monotonic() - started
-    dev, labels = labelled.seeds(task, "dev", data), examples[task].labels
-    yield f"{evaluation.score('dev', dev, trained.predict(dev), labels, seed=13).classification.macro_f1:.3f}"
-    with tempfile.TemporaryDirectory() as folder:
-        training.save(trained, Path(folder) / task, group[task], task=task, data={})
-        for item in SETS:
-            if item.task == task and (public / item.file).is_file():
-                yield str(figure(item, score(item, public / item.file, Path(folder) / task)))
-    yield f"{seconds:.0f}"
+    trained = training.train_group(group, examples)
+    seconds = round(time.monotonic() - started, 1)
+    for task, config in group.items():
+        dev, labels = labelled.seeds(task, "dev", data), examples[task].labels
+        answers = trained[task].predict(dev)
+        own = evaluation.score("dev", dev, answers, labels, seed=13).classification.macro_f1
+        scores = {"seeds dev, macro-F1": round(own, 4)}
+        with tempfile.TemporaryDirectory() as folder:
+            training.save(trained[task], Path(folder) / task, config, task=task, data={})
+            for item in SETS:
+                if item.task == task and (public / item.file).is_file():
+                    value = figure(item, score(item, public / item.file, Path(folder) / task)).value
+                    scores[f"{item.name}, {item.figure}"] = round(value, 4)
+        yield Trial(task, settings, seed, seconds, scores)
 
 
 if __name__ == "__main__":

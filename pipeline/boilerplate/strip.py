@@ -314,15 +314,22 @@ def _learned_cuts(
         score, role = _residue(prediction)
         if score < least or index in headlines or _signs(lines, index):
             continue
-        if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _LIST_ITEM, _INTRODUCTION, _TURN)):
+        if any(kept.match(line.text) for kept in (_CORRECTION, _QUOTATION, _INTRODUCTION, _TURN)):
             continue
         states = bool(_SENTENCE.search(line.text)) and not (role == "byline" and " · " in line.text)
         opens, ends = index == 0 and not titled, len(lines) - index <= EDGE
+        if _LIST_ITEM.match(line.text) and not (ends and role == "byline" and not _is_listed(lines, index)):
+            continue
         if _may_be_text(role, line.text, states=states, opens=opens, ends=ends):
             continue
         if score >= (config.min_sentence_score if states else config.min_score):
             cuts.append(_Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts
+
+
+def _is_listed(lines: Sequence[Line], index: int) -> bool:
+    """Tell whether the line above or below begins with a bullet, too; alone it may as well mark who wrote."""
+    return any(_BULLET.match(line.text) for line in (*lines[max(index - 1, 0) : index], *lines[index + 1 : index + 2]))
 
 
 def _may_be_text(role: Role, text: str, *, states: bool, opens: bool, ends: bool) -> bool:
