@@ -28,6 +28,7 @@ INTERRUPTED = 130  # as a shell counts: 128 and the number of SIGINT
 _LOG = logging.getLogger("newsfacts")
 EXAMPLE = "mw-nato-chief-kyiv"
 SECOND, CURVE = Path("seeds/agreement"), Path("seeds/learning_curve.json")
+VARIANTS = Path("seeds/training_variants.json")
 Arguments = ParamSpec("Arguments")
 Name = TypeVar("Name", bound=str)
 
@@ -295,6 +296,7 @@ def report(
     split: Annotated[Path, typer.Option(help="Folder of the split stage.")] = Path("data/split"),
     second: Annotated[Path, typer.Option("--agreement", help="Folder of second annotations.")] = SECOND,
     curve: Annotated[Path, typer.Option(help="The learning curve.")] = CURVE,
+    variants: Annotated[Path, typer.Option(help="Variants of training and their scores.")] = VARIANTS,
     config: ConfigOption = None,
 ) -> None:
     """Write the evaluation report from what the evaluate and annotate stages left, or compare RUNs with the first."""
@@ -314,7 +316,7 @@ def report(
     if page is not None:
         writing.require_replaceable(page)
         sources = files.Sources(
-            collected, split, models, second, curve, configuration=config or stage_runner.active_config()
+            collected, split, models, second, curve, variants, configuration=config or stage_runner.active_config()
         )
         files.write_page(evaluated, annotated, page, sources, example_id=example, preferred=EXAMPLE)
     if cards is not None:

@@ -33,6 +33,7 @@ LAYERS = (
     ("stages", "tracking", "report"),
     (
         "learning_curve",
+        "training_variants",
         "cross_validation",
     ),
     (

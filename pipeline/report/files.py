@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pipeline
 from pipeline import acceptance, agreement
@@ -19,8 +20,10 @@ from pipeline.records import file_digest, read_jsonl, tree_digest
 from pipeline.report.card import TASKS, model_card
 from pipeline.report.html.document import Material, page
 from pipeline.report.markdown import evaluation_report
+from pipeline.training_variants import Variants
 
 PREDICTIONS = "predictions.jsonl"
+Measured = TypeVar("Measured", Curve, Variants)
 _NAMED = 5  # known articles named where one is unknown
 
 
@@ -33,6 +36,7 @@ class Sources:
     models: Path
     agreement: Path
     curve: Path
+    variants: Path
     configuration: Path
 
 
@@ -66,7 +70,7 @@ def write_page(
 ) -> None:
     """Write the HTML page of an evaluation; the example is chosen as for ``write_report``.
 
-    A folder of second annotations or a learning curve that is not there is left out of it.
+    A folder of second annotations, a learning curve or variants of training that are not there are left out of it.
 
     Raises:
         ConfigError: a folder lacks what its stage should have left, or no annotation has the ``example_id``.
@@ -88,7 +92,8 @@ def write_page(
             gold=gold,
             splits=read_split(sources.split),
             agreements=agreement.agreements(decisions, gold) if decisions else [],
-            curve=_curve(sources.curve),
+            curve=_measured(sources.curve, Curve, "newsfacts seeds curve"),
+            variants=_measured(sources.variants, Variants, "python -m benchmarks.variants"),
             digests=_digests(evaluation, sources),
             configuration=evaluation.origin.configuration if evaluation.origin else sources.configuration.stem,
             example=example,
@@ -97,12 +102,13 @@ def write_page(
     _write(output, written)
 
 
-def _curve(path: Path) -> Curve | None:
+def _measured(path: Path, kind: type[Measured], command: str) -> Measured | None:
+    """Return what an earlier command measured, if it left a file."""
     if not path.is_file():
         return None
-    found = next(read_jsonl(path, Curve), None)
+    found = next(read_jsonl(path, kind), None)
     if found is None:
-        raise DataError(f"{path} is empty; restore it from git, or run 'newsfacts seeds curve'")
+        raise DataError(f"{path} is empty; restore it from git, or run '{command}'")
     return found
 
 

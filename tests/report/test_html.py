@@ -141,6 +141,22 @@ def test_a_learning_curve_of_another_engine_says_so() -> None:
     assert "That is not the engine above, which is transformer." in document.page(other)
 
 
+def test_what_settings_of_training_are_worth_stands_beside_the_spread_of_seeds(written: str) -> None:
+    found = read(written)
+    [rows] = [
+        [[cell.text_content().strip() for cell in row.xpath("th|td")] for row in figure.xpath(".//table//tr")]
+        for figure in found.xpath("//section[@id='task-claims']//figure")
+        if "What settings of training are worth" in figure.text_content()
+    ]
+    assert rows == [
+        ["Settings", "Seeds", "seeds dev, macro-F1", "CheckThat! dev, average precision", "Time of training"],
+        ["as configured", "2", "0.800 (0.790 to 0.810)", "0.930 (0.920 to 0.940)", "1.0 times"],
+        ["layers=6", "1", "0.820", "0.910", "1.5 times"],
+    ]
+    [stance] = found.xpath("//section[@id='task-stance']")
+    assert "What settings of training are worth" not in stance.text_content()
+
+
 def test_lines_that_stripping_got_wrong_are_mistakes_too() -> None:
     gold = material.article("hp")
     cases = material.cases(gold)
@@ -181,7 +197,7 @@ def test_one_article_and_empty_classes_have_a_page() -> None:
     told = read(document.page(alone)).text_content()
     assert "Judge for yourself: no floor is set" in told
     assert "few cases" in told
-    document.page(replace(alone, cases=[], annotations=[], gold={}, agreements=[], curve=None))
+    document.page(replace(alone, cases=[], annotations=[], gold={}, agreements=[], curve=None, variants=None))
 
 
 def test_small_slices_are_marked(written: str) -> None:

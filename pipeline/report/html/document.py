@@ -22,6 +22,7 @@ from pipeline.metrics import Classification
 from pipeline.report.html import browser, composition, figures, removals, summary, titles
 from pipeline.report.html.figures import Figure
 from pipeline.seeds import GoldArticle
+from pipeline.training_variants import Variants
 
 TEMPLATE = "page.html.j2"
 _FOLDER = Path(__file__).parent
@@ -39,6 +40,7 @@ class Material:
     splits: Mapping[str, Split]
     agreements: Sequence[Agreement]
     curve: Curve | None
+    variants: Variants | None
     digests: Mapping[str, str]
     """What the models were made of, in words, and the sha256 of each."""
     configuration: str
@@ -120,7 +122,7 @@ def _task(task: TaskEvaluation, material: Material, wrong: Sequence[ScoredCase])
         task,
         titles.title(task.task),
         f"task-{titles.slug(task.task)}",
-        tuple(figures.of_task(task, material.curve)),
+        tuple(figures.of_task(task, material.curve, material.variants)),
         tuple(_confusions(found)[:_MAX_CONFUSIONS]),
         sum(one.task == task.task for one in wrong),
     )

@@ -16,6 +16,7 @@ from pipeline.report.html.composition import Difference
 from pipeline.report.html.removals import Group, Overview
 from pipeline.report.html.summary import MAJORITY
 from pipeline.report.html.titles import interval, label, magnitude, number, percent, slug
+from pipeline.training_variants import Variants, Worth, worth
 
 _ROWS = 12  # of a curve's table
 
@@ -42,7 +43,7 @@ class Figure:
         return drawn + labels.format(self.identity) + named.format(self.identity, self.title, self.text) + end
 
 
-def of_task(task: TaskEvaluation, curve: Curve | None) -> list[Figure]:
+def of_task(task: TaskEvaluation, curve: Curve | None, variants: Variants | None) -> list[Figure]:
     """Return the pictures that a task has data for."""
     drawn = (
         _precision_recall(task),
@@ -50,6 +51,7 @@ def of_task(task: TaskEvaluation, curve: Curve | None) -> list[Figure]:
         _reliability(task),
         _risk(task),
         _learning(task, curve),
+        _variants(task, variants),
         _cost(task),
     )
     return [figure for figure in drawn if figure is not None]
@@ -195,6 +197,38 @@ def _learning(task: TaskEvaluation, curve: Curve | None) -> Figure | None:
         ("Training articles", "Examples", "Macro-F1 on dev"),
         tuple((str(one.articles), f"{one.examples:,}", number(one.dev_macro_f1)) for one in points),
     )
+
+
+def _variants(task: TaskEvaluation, variants: Variants | None) -> Figure | None:
+    rows = worth(variants.trials, task.task) if variants else []
+    if variants is None or len(rows) < 2:
+        return None
+    name = f"variants-{slug(task.task)}"
+    sets = tuple(rows[0].means)
+    return Figure(
+        name,
+        "What settings of training are worth",
+        "The scores on dev sets of the task trained as configured and with other settings, when that was last measured "
+        f"(digest of data and settings {variants.digest[:12]}); a line is the range over several seeds, and what lies "
+        "within that of the first row is noise. Data sets other than the seeds were not trained on.",
+        pictures.variants(name, [(one.settings, one.means[sets[0]], one.ranges[sets[0]]) for one in rows], sets[0]),
+        ("Settings", "Seeds", *sets, "Time of training"),
+        tuple(
+            (
+                one.settings,
+                str(one.seeds),
+                *(_mean(one, part) for part in sets),
+                f"{one.seconds / rows[0].seconds:.1f} times",
+            )
+            for one in rows
+        ),
+    )
+
+
+def _mean(found: Worth, part: str) -> str:
+    low, high = found.ranges[part]
+    spread = f" ({number(low)} to {number(high)})" if found.seeds > 1 else ""
+    return number(found.means[part]) + spread
 
 
 def _cost(task: TaskEvaluation) -> Figure | None:
