@@ -19,8 +19,8 @@ from pipeline.alignment import AlignedText
 from pipeline.article import Annotation, Article, Claim, Edit, Line, MarkKind, Provenance, Sentence, Stance
 from pipeline.boilerplate import lines as line_examples
 from pipeline.boilerplate import rules
+from pipeline.boilerplate.layers import Config as StripConfig
 from pipeline.boilerplate.recurring import Recurring, of_model
-from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers import parity, store
 from pipeline.classifiers import runtime as runtimes

@@ -16,8 +16,8 @@ from pydantic import Field
 from pipeline import reading, writing
 from pipeline.annotator import Annotator, Prepared
 from pipeline.article import Annotation, Article, Provenance, Rejection
+from pipeline.boilerplate.layers import Config as StripConfig
 from pipeline.boilerplate.recurring import Recurring
-from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.classifiers.panel import Answers
 from pipeline.classifiers.runtime import REFERENCE
 from pipeline.config import Section

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from pipeline import journal, writing
 from pipeline.article import Provenance
+from pipeline.boilerplate.layers import Config as StripConfig
 from pipeline.boilerplate.recurring import Block, Recurring
-from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.errors import OutputError
 from pipeline.journal import Journal, folder_of, kept_runtime
 from pipeline.parsing import Unit

@@ -15,9 +15,9 @@ from pipeline.boilerplate import lines as line_examples
 from pipeline.boilerplate import rules
 from pipeline.boilerplate.fragments import Fragment, RoleLine, kept, splice
 from pipeline.boilerplate.fragments import read_folder as read_fragments
+from pipeline.boilerplate.layers import Config as StripConfig
 from pipeline.boilerplate.recurring import ASSET, Miner
 from pipeline.boilerplate.recurring import Config as RecurringConfig
-from pipeline.boilerplate.strip import Config as StripConfig
 from pipeline.classifiers import dev as dev_cases
 from pipeline.classifiers import linear, store
 from pipeline.classifiers.calibration import fit_temperature, predictions

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.article import Removal
+from pipeline.boilerplate.layers import Config
 from pipeline.boilerplate.rules import Language, Lexicon, Rule
-from pipeline.boilerplate.strip import Config, Stripped, strip
+from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers.contract import Prediction
 from pipeline.cleaning import clean, lines
 
@@ -328,6 +329,18 @@ def test_what_an_author_does_is_told_at_the_end(lexicon: Lexicon, line: str, lin
 def test_the_last_fact_of_a_story_is_no_byline(lexicon: Lexicon, line: str) -> None:
     raw = "\n".join([BODY] * 6 + [line])
     assert judged(raw, ["body"] * 6 + ["byline"], lexicon, titled=True).body.text == raw
+
+
+def test_a_bio_below_a_lone_bullet_goes_and_people_in_a_list_stay(lexicon: Lexicon) -> None:
+    bios = [f"• {name} is a lecturer in public law at a college on the coast." for name in ("Ada Weir", "Otto Moss")]
+    alone = judged("\n".join([*[BODY] * 6, bios[0]]), ["body"] * 6 + ["byline"], lexicon, titled=True)
+    assert [removal.text for removal in alone.removals] == [bios[0]]
+    listed = "\n".join([*[BODY] * 6, *bios])
+    assert judged(listed, ["body"] * 6 + ["byline"] * 2, lexicon, titled=True).body.text == listed
+    above = "\n".join([bios[0], *[BODY] * 6])
+    assert judged(above, ["byline"] + ["body"] * 6, lexicon, titled=True).body.text == above
+    promo = "\n".join([*[BODY] * 6, bios[0]])
+    assert judged(promo, ["body"] * 6 + ["promo"], lexicon, titled=True).body.text == promo
 
 
 @pytest.mark.parametrize("role", ["caption", "byline"])

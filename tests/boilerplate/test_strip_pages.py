@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pipeline import extraction
 from pipeline.annotator import LEXICON, Body, Stripper
 from pipeline.article import REMOVED_ROLES, ROLES, Article, Mark, MarkKind, Role
+from pipeline.boilerplate.layers import Config
 from pipeline.boilerplate.recurring import ASSET, Block, Hit, Kind, Recurring
 from pipeline.boilerplate.rules import Lexicon
-from pipeline.boilerplate.strip import Config, Stripped, strip
+from pipeline.boilerplate.strip import Stripped, strip
 from pipeline.classifiers.contract import Example, Logits, Prediction
 from pipeline.classifiers.store import Manifest, Model
 from pipeline.cleaning import clean, lines
