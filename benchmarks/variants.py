@@ -4,7 +4,8 @@
 configured and once for each variant, and prints macro-F1 on the seeds' dev split and, where the public files are in the
 cache folder (``--public``, or NEWSFACTS_CACHE), the figure of each of the task's sets of ``benchmarks.transfer``.
 Where the configuration trains the task with another on one encoder, both are trained and scored, and a variant's
-settings are those of both. ``--output`` writes what the report shows. No test split is read.
+settings are those of both. Time is that of the processor. ``--output`` writes what the report shows, anew after each
+training. No test split is read.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def main(
         raise typer.BadParameter(f"{task!r} is none of {', '.join(TASKS)}")
     groups = task_groups.read(config)
     group = next(group for group in groups if chosen in group)
-    typer.echo("| Task | Settings | Seed | Dev sets | Training, s |\n| --- | --- | ---: | --- | ---: |")
+    typer.echo("| Task | Settings | Seed | Dev sets | Processor time, s |\n| --- | --- | ---: | --- | ---: |")
+    behind = learning_curve.digest([data / "strip_boilerplate", data / "split", labelled.TOPICS], groups)
     found: list[Trial] = []
     for settings in (AS_CONFIGURED, *(variant or ())):
         for seed in map(int, (seeds if settings == AS_CONFIGURED else varied_seeds or seeds).split(",")):
@@ -54,9 +56,8 @@ def main(
                 scores = ", ".join(f"{name} {value:.3f}" for name, value in trial.scores.items())
                 typer.echo(f"| {trial.task} | {settings} | {seed} | {scores} | {trial.seconds:.0f} |")
                 found.append(trial)
-    if output is not None:
-        behind = [data / "strip_boilerplate", data / "split", labelled.TOPICS]
-        write_jsonl(output, [Variants(learning_curve.digest(behind, groups), tuple(found))])
+            if output is not None:
+                write_jsonl(output, [Variants(behind, tuple(found))])
 
 
 def _varied(config: training.Config, settings: str, seed: int) -> training.Config:
@@ -73,9 +74,9 @@ def _trials(
     group: Mapping[Task, training.Config], settings: str, seed: int, data: Path, public: Path
 ) -> Iterator[Trial]:
     examples = {name: labelled.of(name, data, data / "collect_datasets") for name in group}
-    started = time.monotonic()
+    started = time.process_time()
     trained = training.train_group(group, examples)
-    seconds = round(time.monotonic() - started, 1)
+    seconds = round(time.process_time() - started, 1)
     for task, config in group.items():
         dev, labels = labelled.seeds(task, "dev", data), examples[task].labels
         answers = trained[task].predict(dev)

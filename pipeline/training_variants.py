@@ -13,7 +13,8 @@ AS_CONFIGURED = "as configured"
 class Trial:
     """One training and what it gave a task, as the figure of each dev set that was there.
 
-    ``settings`` are what differs from the configuration. ``seconds`` are those of all tasks that share the encoder.
+    ``settings`` are what differs from the configuration. ``seconds`` are processor time, of all tasks that share the
+    encoder.
     """
 
     task: str

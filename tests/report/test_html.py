@@ -149,7 +149,7 @@ def test_what_settings_of_training_are_worth_stands_beside_the_spread_of_seeds(w
         if "What settings of training are worth" in figure.text_content()
     ]
     assert rows == [
-        ["Settings", "Seeds", "seeds dev, macro-F1", "CheckThat! dev, average precision", "Time of training"],
+        ["Settings", "Seeds", "seeds dev, macro-F1", "CheckThat! dev, average precision", "Processor time"],
         ["as configured", "2", "0.800 (0.790 to 0.810)", "0.930 (0.920 to 0.940)", "1.0 times"],
         ["layers=6", "1", "0.820", "0.910", "1.5 times"],
     ]

@@ -212,7 +212,7 @@ def _variants(task: TaskEvaluation, variants: Variants | None) -> Figure | None:
         f"(digest of data and settings {variants.digest[:12]}); a line is the range over several seeds, and what lies "
         "within that of the first row is noise. Data sets other than the seeds were not trained on.",
         pictures.variants(name, [(one.settings, one.means[sets[0]], one.ranges[sets[0]]) for one in rows], sets[0]),
-        ("Settings", "Seeds", *sets, "Time of training"),
+        ("Settings", "Seeds", *sets, "Processor time"),
         tuple(
             (
                 one.settings,

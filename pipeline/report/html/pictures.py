@@ -29,6 +29,7 @@ _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _HATCHES = ("", "////", "....", "xxxx", "----", "++++")
 _SIZE = (4.4, 3.1)  # inches, of 72 units
+_MIN_REACH = 0.03  # of a score to both sides: less would show noise as if it were something
 _STYLE = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -142,14 +143,14 @@ def learning(name: str, points: Sequence[tuple[int, float]], engine: str) -> str
 
 def variants(name: str, rows: Sequence[tuple[str, float, tuple[float, float]]], xlabel: str) -> str:
     """Return the mean of each row with its range; the first row's mean is a line down the others."""
-    with _figure(name, height=0.9 + 0.26 * len(rows), width=7.2) as (axes, drawn):
+    reach = 1.2 * max(_MIN_REACH, *(abs(end - rows[0][1]) for *_, ends in rows for end in ends))
+    with _figure(name, height=0.9 + 0.26 * len(rows)) as (axes, drawn):
         axes.axvline(rows[0][1], color=_MUTED, linewidth=1, linestyle=":")
         places = range(len(rows))
         axes.hlines(places, [low for *_, (low, _) in rows], [high for *_, (_, high) in rows], color=_SERIES[0])
         axes.plot([mean for _, mean, _ in rows], places, "o", color=_SERIES[0], markeredgecolor=_PAGE)
         axes.set_yticks(places, [_plain(label) for label, *_ in rows])
-        axes.invert_yaxis()
-        axes.set(xlabel=xlabel)
+        axes.set(xlabel=xlabel, xlim=(rows[0][1] - reach, rows[0][1] + reach), ylim=(len(rows) - 0.5, -0.5))
     return drawn[0]
 
 
