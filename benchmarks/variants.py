@@ -19,13 +19,14 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from pydantic import ValidationError
 
 from benchmarks import labelled
 from benchmarks.transfer import SETS, figure, score
 from pipeline import cache, evaluation, learning_curve, task_groups
 from pipeline.classifiers import training
 from pipeline.datasets import TASKS, Task
-from pipeline.records import write_jsonl
+from pipeline.records import read_jsonl, write_jsonl
 from pipeline.training_variants import AS_CONFIGURED, Trial, Variants
 
 
@@ -44,30 +45,48 @@ def main(
     chosen = next((known for known in TASKS if known == task), None)
     if chosen is None:
         raise typer.BadParameter(f"{task!r} is none of {', '.join(TASKS)}")
+    if output is not None and not output.parent.is_dir():
+        raise typer.BadParameter(f"no folder {output.parent} for {output.name}")
     groups = task_groups.read(config)
     group = next(group for group in groups if chosen in group)
-    typer.echo("| Task | Settings | Seed | Dev sets | Processor time, s |\n| --- | --- | ---: | --- | ---: |")
+    planned = [
+        (settings, seed, {name: _varied(own, settings, seed) for name, own in group.items()})
+        for settings in (AS_CONFIGURED, *(variant or ()))
+        for seed in map(int, (seeds if settings == AS_CONFIGURED else varied_seeds or seeds).split(","))
+    ]
     behind = learning_curve.digest([data / "strip_boilerplate", data / "split", labelled.TOPICS], groups)
-    found: list[Trial] = []
-    for settings in (AS_CONFIGURED, *(variant or ())):
-        for seed in map(int, (seeds if settings == AS_CONFIGURED else varied_seeds or seeds).split(",")):
-            varied = {name: _varied(own, settings, seed) for name, own in group.items()}
-            for trial in _trials(varied, settings, seed, data, public or cache.folder(None)):
-                scores = ", ".join(f"{name} {value:.3f}" for name, value in trial.scores.items())
-                typer.echo(f"| {trial.task} | {settings} | {seed} | {scores} | {trial.seconds:.0f} |")
-                found.append(trial)
-            if output is not None:
-                write_jsonl(output, [Variants(behind, tuple(found))])
+    found = _of_others(output, behind, group)
+    typer.echo("| Task | Settings | Seed | Dev sets | Processor time, s |\n| --- | --- | ---: | --- | ---: |")
+    for settings, seed, varied in planned:
+        for trial in _trials(varied, settings, seed, data, public or cache.folder(None)):
+            scores = ", ".join(f"{name} {value:.3f}" for name, value in trial.scores.items())
+            typer.echo(f"| {trial.task} | {settings} | {seed} | {scores} | {trial.seconds:.0f} |")
+            found.append(trial)
+        if output is not None:
+            write_jsonl(output, [Variants(behind, tuple(found))])
+
+
+def _of_others(output: Path | None, behind: str, group: Mapping[Task, training.Config]) -> list[Trial]:
+    """Return the trials of tasks outside the group that an earlier run left, if they were of the same data."""
+    if output is None or not output.is_file():
+        return []
+    earlier = [trial for left in read_jsonl(output, Variants) if left.digest == behind for trial in left.trials]
+    return [trial for trial in earlier if trial.task not in group]
 
 
 def _varied(config: training.Config, settings: str, seed: int) -> training.Config:
     changed: dict[str, Any] = config.model_dump()
     changed["seed"] = seed
-    if settings != AS_CONFIGURED:
-        changed[config.engine] |= {
-            name: yaml.safe_load(value) for name, _, value in (item.partition("=") for item in settings.split(","))
-        }
-    return type(config).model_validate(changed)
+    for item in settings.split(",") if settings != AS_CONFIGURED else ():
+        name, sign, value = item.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"{settings!r} is not name=value,name=value")
+        changed[config.engine][name] = yaml.safe_load(value)
+    try:
+        return type(config).model_validate(changed)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise typer.BadParameter(f"{settings!r}: {place}: {error.errors()[0]['msg']}") from None
 
 
 def _trials(

@@ -26,7 +26,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Variants:
-    """All trials, and the digest of the articles, labels, splits and settings behind them."""
+    """All trials, and the digest of the stripped seeds, their split, the topics and the configured settings."""
 
     digest: str
     trials: tuple[Trial, ...]
@@ -34,29 +34,47 @@ class Variants:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """Trials of one variant together: of each dev set the mean and the range over their seeds."""
+    """Of each dev set the mean and the range over the seeds of a variant, and its gain.
+
+    That is the mean difference to the training as configured, seed by seed; None where they have no seed in common.
+    """
 
     settings: str
     seeds: int
-    seconds: float
     means: dict[str, float]
     ranges: dict[str, tuple[float, float]]
+    gains: dict[str, float] | None
 
 
 def worth(trials: Sequence[Trial], task: str) -> list[Worth]:
-    """Return what each variant is worth to a task, in the order in which they were tried."""
+    """Return what the configured settings and then each variant are worth to a task, on the sets that all have.
+
+    Of two trials alike but for their scores, the later one counts. Without a training as configured there is nothing.
+    """
     own = [trial for trial in trials if trial.task == task]
-    found: list[Worth] = []
-    for settings in dict.fromkeys(trial.settings for trial in own):
-        alike = [trial for trial in own if trial.settings == settings]
-        values = {name: [trial.scores[name] for trial in alike] for name in alike[0].scores}
-        found.append(
-            Worth(
-                settings,
-                len(alike),
-                mean(trial.seconds for trial in alike),
-                {name: mean(scores) for name, scores in values.items()},
-                {name: (min(scores), max(scores)) for name, scores in values.items()},
-            )
-        )
-    return found
+    by_settings: dict[str, dict[int, dict[str, float]]] = {AS_CONFIGURED: {}}
+    for trial in own:
+        by_settings.setdefault(trial.settings, {})[trial.seed] = trial.scores
+    configured = by_settings[AS_CONFIGURED]
+    if not configured:
+        return []
+    names = [name for name in next(iter(configured.values())) if all(name in trial.scores for trial in own)]
+    return [_worth(settings, scores, configured, names) for settings, scores in by_settings.items()]
+
+
+def _worth(
+    settings: str,
+    scores: dict[int, dict[str, float]],
+    configured: dict[int, dict[str, float]],
+    names: Sequence[str],
+) -> Worth:
+    values = {name: [found[name] for found in scores.values()] for name in names}
+    common = [seed for seed in scores if seed in configured and settings != AS_CONFIGURED]
+    gains = {name: mean(scores[seed][name] - configured[seed][name] for seed in common) for name in names if common}
+    return Worth(
+        settings,
+        len(scores),
+        {name: mean(found) for name, found in values.items()},
+        {name: (min(found), max(found)) for name, found in values.items()},
+        gains if common else None,
+    )

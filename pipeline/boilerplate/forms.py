@@ -20,6 +20,12 @@ SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$")
 # Items of a list and introductions to what follows, as long as a sentence: to the line classifier they look like links
 # and captions, and taking a programme's points out of a report is worse than leaving a link.
 LIST_ITEM = re.compile(r"[*•‣▪◦–-] *\S+(?: +\S+){9}")
+# People of the story in a list: no byline has an age, or a mark before a name and what its bearer is.
+PERSON = re.compile(
+    r"(?:[*•‣▪◦·●■–—-] *)?(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+, (?:aged )?\d{1,3}(?:,|$)"
+    r"|[*•‣▪◦·●■–—-] *(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+(?:, [a-z]| (?:is|was|are) )"
+)
+MARKED = re.compile(r"[*•‣▪◦·●■–—-]|\d{1,3}[.)] ")
 INTRODUCTION = re.compile(r"(?:\S+ +){7,}\S+:$")
 # A line that opens with direct speech: a quotation is what somebody said, whatever it looks like and however often.
 QUOTATION = re.compile(
@@ -40,7 +46,7 @@ _QUOTES = re.compile(r"[\"“„«]|.*[\"”»]\.?$", re.DOTALL)
 _CLOSES = r"[\"”’»›)\]」』）】》〉]*(?: ?(?:\[\w{1,4}\]|\(\w[\w .-]{0,20}\))|[*†‡\u00b9\u00b2\u00b3\u2070-\u2079])*$"
 _STATES = re.compile(r".*[.!?…:;。！？：；｡।॥؟؛۔።։။។]" + _CLOSES)
 ASKS = re.compile(r"[^.!?…。！？؟۔।]*[?？؟][\"”’»)\]」』）]*$")
-BULLET = re.compile(r"[*•‣▪◦·●■–—-] *\w")
+_BULLET = re.compile(r"[*•‣▪◦·●■–—-] *\w")
 _SPEAKS = re.compile(r"([^:：]{1,40})[:：] *(.*)")
 _MAX_HEADING = 3  # words
 _DENSE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")  # Chinese characters: two make a word, about
@@ -59,7 +65,7 @@ def is_link_like(text: str) -> bool:
     if len(text) > _MAX_LINK or words(text) <= 2:
         return False
     states = _STATES.match(text) and not ASKS.match(text)
-    return not (states or _speaks(text) or any(known.match(text) for known in (CORRECTION, QUOTATION, BULLET)))
+    return not (states or _speaks(text) or any(known.match(text) for known in (CORRECTION, QUOTATION, _BULLET)))
 
 
 def _speaks(text: str) -> bool:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pipeline.article import REMOVED_ROLES, Line, MarkKind, Role
 from pipeline.boilerplate import forms
-from pipeline.boilerplate.lines import DIVIDERS, EDGE, names_author
+from pipeline.boilerplate.lines import DIVIDERS, EDGE, LONG_LINE, is_author_bio, names_author, person
 from pipeline.boilerplate.recurring import Hit as RecurringHit
 from pipeline.boilerplate.rules import Lexicon
 from pipeline.classifiers.contract import Prediction
@@ -156,7 +156,12 @@ def of_line_classifier(
             continue
         states = bool(forms.SENTENCE.search(line.text)) and not (role == "byline" and " · " in line.text)
         opens, ends = index == 0 and not titled, len(lines) - index <= EDGE
-        if forms.LIST_ITEM.match(line.text) and not (ends and role == "byline" and not _is_listed(lines, index)):
+        if role == "byline" and ends and _is_told_of(lines, index):
+            continue
+        signed = ends and role == "byline" and is_author_bio(line.text) and not _is_listed(lines, index)
+        if any(item.match(line.text) for item in (forms.LIST_ITEM, forms.PERSON)) and not signed:
+            continue
+        if any(forms.PERSON.match(below.text) for below in lines[index + 1 : index + 2]):  # their heading
             continue
         if _may_be_text(role, line.text, states=states, opens=opens, ends=ends):
             continue
@@ -165,10 +170,21 @@ def of_line_classifier(
     return cuts
 
 
+def _is_told_of(lines: Sequence[Line], index: int) -> bool:
+    """Tell whether the name with which a line opens stands in a paragraph of the story, too: no author's does."""
+    text = lines[index].text
+    name = person(text) if len(text.split()) > _MAX_NAMES else None
+    if name is None:
+        return False
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    return any(word.search(other.text) for other in lines if other.text != text and len(other.text) >= LONG_LINE)
+
+
 def _is_listed(lines: Sequence[Line], index: int) -> bool:
-    """Tell whether the line above or below begins with a bullet, too; alone it may as well mark who wrote."""
-    neighbours = (*lines[max(index - 1, 0) : index], *lines[index + 1 : index + 2])
-    return any(forms.BULLET.match(line.text) for line in neighbours)
+    """Tell whether another line begins as an item does, or the line above announces items; else a bullet is a mark."""
+    others = (*lines[:index], *lines[index + 1 :])
+    announced = index > 0 and lines[index - 1].text.endswith((":", "："))
+    return announced or any(forms.MARKED.match(line.text) for line in others)
 
 
 def _may_be_text(role: Role, text: str, *, states: bool, opens: bool, ends: bool) -> bool:

@@ -48,6 +48,7 @@ _WRITES = re.compile(
 _AUTHOR = re.compile(
     rf"{_OPENS}(?:{_WRITER} (?:is|are|has|have)\b|{_NAMED} (?:is|was) (?:(?:an?|the) |(?:co-)?author of ))"
 )
+_OPENING_NAME = re.compile(rf"{_OPENS}({_NAME})")
 _MAX_BIO = 400  # characters
 _ADDRESS = re.compile(r"@\w[\w.-]*[.)]*$")
 # What a picture shows: the present tense or a participle, and who stands where.
@@ -122,9 +123,22 @@ def names_author(text: str, *, at_end: bool = False) -> bool:
 
     At the end of an article, a name and what they write or edit are enough.
     """
-    if at_end and len(text) <= _MAX_BIO and _is_bio(text) and _WRITES.match(text):
-        return True
-    return bool(_AUTHOR.match(text) or _ADDRESS.search(text)) or any(mark in text for mark in DIVIDERS)
+    return (
+        (at_end and is_author_bio(text))
+        or bool(_AUTHOR.match(text) or _ADDRESS.search(text))
+        or any(mark in text for mark in DIVIDERS)
+    )
+
+
+def person(text: str) -> str | None:
+    """Return the surname with which a line opens, if it opens with a name."""
+    found = _OPENING_NAME.match(text)
+    return found[1].split()[-1].rstrip(".,’'") if found else None
+
+
+def is_author_bio(text: str) -> bool:
+    """Tell whether a line says of a person what only bylines say of those who write: “Jane Roe is a columnist …”."""
+    return len(text) <= _MAX_BIO and _is_bio(text) and bool(_WRITES.match(text))
 
 
 def _is_bio(text: str) -> bool:

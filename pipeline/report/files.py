@@ -23,7 +23,7 @@ from pipeline.report.markdown import evaluation_report
 from pipeline.training_variants import Variants
 
 PREDICTIONS = "predictions.jsonl"
-Measured = TypeVar("Measured", Curve, Variants)
+_Measured = TypeVar("_Measured", Curve, Variants)
 _NAMED = 5  # known articles named where one is unknown
 
 
@@ -93,7 +93,9 @@ def write_page(
             splits=read_split(sources.split),
             agreements=agreement.agreements(decisions, gold) if decisions else [],
             curve=_measured(sources.curve, Curve, "newsfacts seeds curve"),
-            variants=_measured(sources.variants, Variants, "python -m benchmarks.variants"),
+            variants=_measured(
+                sources.variants, Variants, f"python -m benchmarks.variants TASK --output {sources.variants}"
+            ),
             digests=_digests(evaluation, sources),
             configuration=evaluation.origin.configuration if evaluation.origin else sources.configuration.stem,
             example=example,
@@ -102,7 +104,7 @@ def write_page(
     _write(output, written)
 
 
-def _measured(path: Path, kind: type[Measured], command: str) -> Measured | None:
+def _measured(path: Path, kind: type[_Measured], command: str) -> _Measured | None:
     """Return what an earlier command measured, if it left a file."""
     if not path.is_file():
         return None

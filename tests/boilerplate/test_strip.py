@@ -343,6 +343,50 @@ def test_a_bio_below_a_lone_bullet_goes_and_people_in_a_list_stay(lexicon: Lexic
     assert judged(promo, ["body"] * 6 + ["promo"], lexicon, titled=True).body.text == promo
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        "• Max Example, 44, Conservative, lawyer, elected in 2011, former minister of transport, Leeds East",
+        "• Ada Weir, 61, a Democrat, has been mayor of Leeds since 2011 and is a lawyer by trade",
+        "• Raise the minimum wage to $15 an hour by 2028, in four steps that the council sets",
+    ],
+)
+def test_a_lone_bullet_alone_makes_no_byline(lexicon: Lexicon, item: str) -> None:
+    raw = "\n".join([*[BODY] * 6, item])
+    assert judged(raw, ["body"] * 6 + ["byline"], lexicon, titled=True).body.text == raw
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        ["Anne Bruun, 34, a reporter for the Ellery Post", "Lars Bruun, 36, a photographer"],
+        ["- Anne Bruun, 34, a reporter for the Ellery Post", "- Lars Bruun, aged 9"],
+        ["• Ann Cole, novelist", "• Sam Reed, critic"],
+        ["• Ann Cole is the mayor of Larkfield", "• Sam Reed was her teacher"],
+    ],
+)
+@pytest.mark.parametrize("role", ["byline", "tags", "related"])
+def test_people_of_the_story_stay_with_their_heading(lexicon: Lexicon, people: list[str], role: str) -> None:
+    raw = "\n".join([*[BODY] * 6, "The victims", *people])
+    assert judged(raw, ["body"] * 6 + [role] * 3, lexicon, titled=True).body.text == raw
+
+
+def test_whom_the_story_tells_of_is_not_its_author(lexicon: Lexicon) -> None:
+    told = f"Anna Molnar called the vote a gift to one street, and said that she would sue. {BODY * 4}"
+    bio = "Anna Molnar is a member of the council and has written two books."
+    raw = "\n".join([told, *[BODY] * 6, bio])
+    assert judged(raw, ["body"] * 7 + ["byline"], lexicon, titled=True).body.text == raw
+    others = "\n".join([told.replace("Molnar", "Weir"), *[BODY] * 6, bio])
+    assert judged(others, ["body"] * 7 + ["byline"], lexicon, titled=True).body.text == others.removesuffix(f"\n{bio}")
+
+
+@pytest.mark.parametrize("above", ["• “We shall win”", "• $5 million for the quay", "2. The quay", "Those named are:"])
+def test_a_bio_that_may_be_an_item_of_a_list_stays(lexicon: Lexicon, above: str) -> None:
+    bio = "• Ada Weir is a lecturer in public law at a college on the coast."
+    raw = "\n".join([*[BODY] * 6, above, bio])
+    assert judged(raw, ["body"] * 7 + ["byline"], lexicon, titled=True).body.text == raw
+
+
 @pytest.mark.parametrize("role", ["caption", "byline"])
 def test_who_says_what_is_no_caption(lexicon: Lexicon, role: str) -> None:
     raw = f"{BODY}\nWeir: “Half of the boats never came back”"

@@ -18,6 +18,7 @@ from pipeline.answers import Answer
 from pipeline.evaluation import Change, Evaluation, FloorCheck, Scores
 from pipeline.records import read_jsonl
 from pipeline.report.html import browser, composition, document, marked_text, pictures, removals, summary, titles
+from pipeline.training_variants import Variants, worth
 from tests.calls import newsfacts
 from tests.report import material
 from tests.report.samples import annotation as sample
@@ -149,12 +150,27 @@ def test_what_settings_of_training_are_worth_stands_beside_the_spread_of_seeds(w
         if "What settings of training are worth" in figure.text_content()
     ]
     assert rows == [
-        ["Settings", "Seeds", "seeds dev, macro-F1", "CheckThat! dev, average precision", "Processor time"],
-        ["as configured", "2", "0.800 (0.790 to 0.810)", "0.930 (0.920 to 0.940)", "1.0 times"],
-        ["layers=6", "1", "0.820", "0.910", "1.5 times"],
+        ["Settings", "Seeds", "seeds dev, macro-F1", "CheckThat! dev, average precision"],
+        ["as configured", "2", "0.800 (0.790 to 0.810)", "0.930 (0.920 to 0.940)"],
+        ["layers=6", "1", "0.820, +0.030", "0.910, -0.010"],
     ]
     [stance] = found.xpath("//section[@id='task-stance']")
     assert "What settings of training are worth" not in stance.text_content()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_settings_that_were_only_trained_as_configured_make_no_picture() -> None:
+    made = material.material()
+    alone = replace(made, variants=Variants("d2" * 32, material.TRIALS[:2]))
+    assert "What settings of training are worth" not in document.page(alone)
+    assert "What settings of training are worth" not in document.page(replace(made, variants=None))
+
+
+def test_the_project_s_variants_are_shown_for_the_tasks_that_they_name(project: Path) -> None:
+    [found] = read_jsonl(project / "seeds" / "training_variants.json", Variants)
+    assert {trial.task for trial in found.trials} == {"stance", "claims"}
+    for task in ("stance", "claims"):
+        assert len(worth(found.trials, task)) > 1
 
 
 def test_lines_that_stripping_got_wrong_are_mistakes_too() -> None:

@@ -142,9 +142,10 @@ def learning(name: str, points: Sequence[tuple[int, float]], engine: str) -> str
 
 
 def variants(name: str, rows: Sequence[tuple[str, float, tuple[float, float]]], xlabel: str) -> str:
-    """Return the mean of each row with its range; the first row's mean is a line down the others."""
+    """Return the mean of each row with its range; that of the first row is a band behind all."""
     reach = 1.2 * max(_MIN_REACH, *(abs(end - rows[0][1]) for *_, ends in rows for end in ends))
     with _figure(name, height=0.9 + 0.26 * len(rows)) as (axes, drawn):
+        axes.axvspan(*rows[0][2], color=_RULE)
         axes.axvline(rows[0][1], color=_MUTED, linewidth=1, linestyle=":")
         places = range(len(rows))
         axes.hlines(places, [low for *_, (low, _) in rows], [high for *_, (_, high) in rows], color=_SERIES[0])
