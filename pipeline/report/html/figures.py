@@ -208,8 +208,8 @@ def _variants(task: TaskEvaluation, variants: Variants | None) -> Figure | None:
     return Figure(
         name,
         "What settings of training are worth",
-        f"Scores on dev sets of the task trained as configured, with {rows[0].seeds} seeds, and with others, when "
-        f"that was last measured (digest of data and settings {variants.digest[:12]}). The band is what seeds alone "
+        f"Scores on dev sets of the task trained as configured, with {rows[0].seeds} seeds, and with other settings, "
+        f"as last measured (digest of data and settings {variants.digest[:12]}). The band is what seeds alone "
         "make of the configured settings; one more may lie beyond it, so a difference of its size shows nothing. "
         "Thresholds and epochs were chosen on the dev split of the seeds; no public set was trained on.",
         pictures.variants(name, [(one.settings, one.means[sets[0]], one.ranges[sets[0]]) for one in rows], sets[0]),
