@@ -59,29 +59,51 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder with split and stripped seeds.")] = Path("data"),
 ) -> None:
     """Print a row for each trained model and test set, then mean and standard deviation over the seeds."""
-    asked_tasks = _chosen(tasks, TASKS, "--tasks")
-    asked_models = _chosen(models, (OURS, PLAIN), "--models")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    asked_tasks = [task for task in TASKS if task in _chosen(tasks, TASKS, "--tasks")]
+    asked_models = chosen_models(models)
+    with tempfile.TemporaryDirectory() as folder:
+        collect(config, Path(folder))
+        print_table(config, Path(folder), data, asked_tasks, asked_models, parsed_seeds(seeds))
+
+
+def collect(config: Path, folder: Path) -> None:
+    """Write the labelled records of the configuration's data sets into ``folder``, as the stage does."""
+    stage = stage_runner.load("collect_datasets")
     sections = configuration.load(config, stage_runner.names())
+    section = configuration.section(sections, "collect_datasets", stage.config, source=config)
+    stage.run(section, topics=labelled.TOPICS, output=folder)
+
+
+def print_table(
+    config: Path, datasets: Path, data: Path, tasks: Sequence[Task], models: Sequence[str], seeds: Sequence[int]
+) -> None:
+    """Train with each seed and print a row for each trained model and test set, then mean and standard deviation."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     found: dict[tuple[str, str, str], list[float]] = {}
     typer.echo("| Test set | Model | Seed | Cases | Figure | Score | Training, s |")
     typer.echo("| --- | --- | ---: | ---: | --- | ---: | ---: |")
-    with tempfile.TemporaryDirectory() as folder:
-        collect = stage_runner.load("collect_datasets")
-        section = configuration.section(sections, "collect_datasets", collect.config, source=config)
-        collect.run(section, topics=Path("configs/topics.yaml"), output=Path(folder))
-        for seed in map(int, seeds.split(",")):
-            for group in task_groups.read(config):
-                asked = [task for task in TASKS if task in group and task in asked_tasks]
-                seeded = {task: own.model_copy(update={"seed": seed}) for task, own in group.items()}
-                for test, model, scores, seconds in trained(asked, asked_models, seeded, data, Path(folder)):
-                    for name, value in figures(scores).items():
-                        found.setdefault((test, model, name), []).append(value)
-                        cells = (test, model, seed, scores.classification.cases, name, f"{value:.4f}", f"{seconds:.0f}")
-                        typer.echo(f"| {' | '.join(map(str, cells))} |")
+    for seed in seeds:
+        for group in task_groups.read(config):
+            asked = [task for task in TASKS if task in group and task in tasks]
+            seeded = {task: own.model_copy(update={"seed": seed}) for task, own in group.items()}
+            for test, model, scores, seconds in trained(asked, models, seeded, data, datasets):
+                for name, value in figures(scores).items():
+                    found.setdefault((test, model, name), []).append(value)
+                    cells = (test, model, seed, scores.classification.cases, name, f"{value:.4f}", f"{seconds:.0f}")
+                    typer.echo(f"| {' | '.join(map(str, cells))} |")
     for (test, model, name), values in found.items():
         spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
         typer.echo(f"{test}, {model}: {name} {statistics.mean(values):.4f}{spread} over {len(values)} seeds")
+
+
+def chosen_models(given: str) -> list[str]:
+    """Return the models of an option."""
+    return _chosen(given, (OURS, PLAIN), "--models")
+
+
+def parsed_seeds(given: str) -> list[int]:
+    """Return the seeds of an option."""
+    return [int(seed) for seed in given.split(",")]
 
 
 def _chosen(given: str, known: Sequence[str], option: str) -> list[str]:

@@ -20,12 +20,13 @@ SENTENCE = re.compile(r"[.!?…:;][\"”’)\]]*$")
 # Items of a list and introductions to what follows, as long as a sentence: to the line classifier they look like links
 # and captions, and taking a programme's points out of a report is worse than leaving a link.
 LIST_ITEM = re.compile(r"[*•‣▪◦–-] *\S+(?: +\S+){9}")
+_MARK = r"[*•‣▪◦·●■–—-]"
+_PERSON = r"(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+"
 # People of the story in a list: no byline has an age, or a mark before a name and what its bearer is.
 PERSON = re.compile(
-    r"(?:[*•‣▪◦·●■–—-] *)?(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+, (?:aged )?\d{1,3}(?:,|$)"
-    r"|[*•‣▪◦·●■–—-] *(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w.’'-]+(?:, [a-z]| (?:is|was|are) )"
+    rf"(?:{_MARK} *)?{_PERSON}, (?:aged )?\d{{1,3}}(?:,|$)|{_MARK} *{_PERSON}(?:, [a-z]| (?:is|was|are) )"
 )
-MARKED = re.compile(r"[*•‣▪◦·●■–—-]|\d{1,3}[.)] ")
+MARKED = re.compile(rf"{_MARK}|\d{{1,3}}[.)] ")
 INTRODUCTION = re.compile(r"(?:\S+ +){7,}\S+:$")
 # A line that opens with direct speech: a quotation is what somebody said, whatever it looks like and however often.
 QUOTATION = re.compile(
@@ -46,7 +47,7 @@ _QUOTES = re.compile(r"[\"“„«]|.*[\"”»]\.?$", re.DOTALL)
 _CLOSES = r"[\"”’»›)\]」』）】》〉]*(?: ?(?:\[\w{1,4}\]|\(\w[\w .-]{0,20}\))|[*†‡\u00b9\u00b2\u00b3\u2070-\u2079])*$"
 _STATES = re.compile(r".*[.!?…:;。！？：；｡।॥؟؛۔።։။។]" + _CLOSES)
 ASKS = re.compile(r"[^.!?…。！？؟۔।]*[?？؟][\"”’»)\]」』）]*$")
-_BULLET = re.compile(r"[*•‣▪◦·●■–—-] *\w")
+_BULLET = re.compile(rf"{_MARK} *\w")
 _SPEAKS = re.compile(r"([^:：]{1,40})[:：] *(.*)")
 _MAX_HEADING = 3  # words
 _DENSE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")  # Chinese characters: two make a word, about

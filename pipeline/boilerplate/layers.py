@@ -150,24 +150,22 @@ def of_line_classifier(
     least = min(config.min_score, config.min_sentence_score)
     for index, (line, prediction) in enumerate(zip(lines, predictions, strict=True)):
         score, role = _residue(prediction)
-        if score < least or index in headlines or forms.signs(lines, index):
-            continue
-        if any(kept.match(line.text) for kept in (forms.CORRECTION, forms.QUOTATION, forms.INTRODUCTION, forms.TURN)):
+        if score < least or index in headlines:
             continue
         states = bool(forms.SENTENCE.search(line.text)) and not (role == "byline" and " · " in line.text)
-        opens, ends = index == 0 and not titled, len(lines) - index <= EDGE
-        if role == "byline" and ends and _is_told_of(lines, index):
+        if score < (config.min_sentence_score if states else config.min_score):
             continue
-        signed = ends and role == "byline" and is_author_bio(line.text) and not _is_listed(lines, index)
-        if any(item.match(line.text) for item in (forms.LIST_ITEM, forms.PERSON)) and not signed:
-            continue
-        if any(forms.PERSON.match(below.text) for below in lines[index + 1 : index + 2]):  # their heading
-            continue
-        if _may_be_text(role, line.text, states=states, opens=opens, ends=ends):
-            continue
-        if score >= (config.min_sentence_score if states else config.min_score):
+        if not (_must_stay(lines, index) or _may_be_text(lines, index, role, states=states, titled=titled)):
             cuts.append(Cut(line.start, line.end, role, f"model:{score:.2f}"))
     return cuts
+
+
+def _must_stay(lines: Sequence[Line], index: int) -> bool:
+    """Tell whether a line has a form that only the story's own lines have, or heads people of the story."""
+    text = lines[index].text
+    if any(kept.match(text) for kept in (forms.CORRECTION, forms.QUOTATION, forms.INTRODUCTION, forms.TURN)):
+        return True
+    return forms.signs(lines, index) or any(forms.PERSON.match(below.text) for below in lines[index + 1 : index + 2])
 
 
 def _is_told_of(lines: Sequence[Line], index: int) -> bool:
@@ -187,19 +185,27 @@ def _is_listed(lines: Sequence[Line], index: int) -> bool:
     return announced or any(forms.MARKED.match(line.text) for line in others)
 
 
-def _may_be_text(role: Role, text: str, *, states: bool, opens: bool, ends: bool) -> bool:
-    """Tell whether what the line classifier takes for a byline or caption may be the story's own.
+def _may_be_text(lines: Sequence[Line], index: int, role: Role, *, states: bool, titled: bool) -> bool:
+    """Tell whether what the line classifier takes for residue, for a byline or caption above all, may be the story's.
 
-    The first line of an untitled text may be its headline, and who says what is no caption; a byline names an author,
-    by a name alone or in words that only bylines have.
+    People and points of a list are its own, unless a lone mark stands before an author's bio. The first line of an
+    untitled text may be its headline, and who says what is no caption; a byline names an author, of whom the story says
+    nothing, by a name alone or in words that only bylines have.
     """
+    text, opens, ends = lines[index].text, index == 0 and not titled, len(lines) - index <= EDGE
+    byline = role == "byline"
+    if byline and ends and _is_told_of(lines, index):
+        return True
+    signed = byline and ends and is_author_bio(text) and not _is_listed(lines, index)
+    if not signed and any(item.match(text) for item in (forms.LIST_ITEM, forms.PERSON)):
+        return True
     if role not in ("byline", "caption"):
         return False
     if forms.ATTRIBUTED.match(text):
         return True
     if opens:
         return not any(mark in text for mark in DIVIDERS)
-    if role == "caption" or names_author(text, at_end=ends):
+    if not byline or names_author(text, at_end=ends):
         return False
     return states or (len(text.split()) > _MAX_NAMES and not _BYLINE.search(text))
 
