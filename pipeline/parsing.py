@@ -60,7 +60,7 @@ def _identity(record: Mapping[str, Any]) -> str | None:
         return None
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise InputError("wrong-type", f"'id' is {rows.described(given)}, not a string or an integer")
-    return writable(str(given))
+    return writable(str(given)) if str(given).strip() else None  # tables leave blank what is not there
 
 
 def _fields(

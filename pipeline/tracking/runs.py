@@ -6,7 +6,6 @@ import hashlib
 import logging
 import subprocess
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +112,7 @@ def _log_model(identity: str, folder: Path) -> str:
     task = verify_model(folder)[0].task
     inputs, outputs, example = _SIGNATURES[task]
     package = Path(pipeline.__file__).parent
-    with mlflow.start_run(run_id=identity, log_system_metrics=False), warnings.catch_warnings():
-        # Hints on predict would replace the signature that we give; MLflow asks for them all the same.
-        warnings.filterwarnings("ignore", message=".*[Aa]dd type hints.*")
+    with mlflow.start_run(run_id=identity, log_system_metrics=False):
         logged = mlflow.pyfunc.log_model(
             name=task,
             python_model=str(package / "tracking" / "served_model.py"),

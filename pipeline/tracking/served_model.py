@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,13 @@ class ServedModel(PythonModel):
         task = next((known for known in TASKS if known == named), None)
         self._model = Predictor(folder, task) if task else Stripper(store.load(folder))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002  # MLflow would take hints for the signature
+    # This hint alone leaves the signature to us: MLflow would infer one from any other, and warns where there is none.
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002  # MLflow gives it
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002  # the same
+    ) -> pd.DataFrame:
         """Return label, score and abstained for each row; for boilerplate, the stripped text and what was removed."""
         records = model_input.to_dict("records")
         if isinstance(self._model, Stripper):
@@ -42,7 +49,7 @@ class ServedModel(PythonModel):
         )
 
 
-def _present(record: dict[str, Any]) -> dict[str, Any]:
+def _present(record: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not None and value == value}
 
 
