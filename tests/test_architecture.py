@@ -179,14 +179,13 @@ def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_
         "stance": {
             "averaged_epochs",
             "batch_size",
-            "encoder_dropout",
             "epochs",
             "label_smoothing",
             "layers",
             "learning_rate",
             "r_drop",
         },
-        "claims": {"encoder_dropout", "epochs", "label_smoothing", "layers"},
+        "claims": {"epochs", "label_smoothing", "layers"},
     }
     for task, names in tuned.items():
         own, others = public[task].pop("transformer"), default[task].pop("transformer")
