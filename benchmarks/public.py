@@ -59,11 +59,12 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder with split and stripped seeds.")] = Path("data"),
 ) -> None:
     """Print a row for each trained model and test set, then mean and standard deviation over the seeds."""
-    asked_tasks = [task for task in TASKS if task in _chosen(tasks, TASKS, "--tasks")]
-    asked_models = chosen_models(models)
+    chosen = _chosen(tasks, TASKS, "--tasks")
+    asked_tasks = [task for task in TASKS if task in chosen]
+    asked_models, asked_seeds = chosen_models(models), parsed_seeds(seeds)
     with tempfile.TemporaryDirectory() as folder:
         collect(config, Path(folder))
-        print_table(config, Path(folder), data, asked_tasks, asked_models, parsed_seeds(seeds))
+        print_table(config, Path(folder), data, asked_tasks, asked_models, asked_seeds)
 
 
 def collect(config: Path, folder: Path) -> None:
@@ -103,7 +104,10 @@ def chosen_models(given: str) -> list[str]:
 
 def parsed_seeds(given: str) -> list[int]:
     """Return the seeds of an option."""
-    return [int(seed) for seed in given.split(",")]
+    try:
+        return [int(seed) for seed in given.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is not numbers separated by commas", param_hint="--seeds") from None
 
 
 def _chosen(given: str, known: Sequence[str], option: str) -> list[str]:

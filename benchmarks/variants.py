@@ -1,6 +1,6 @@
 """Which settings of training pay: variants of a task's configuration, trained alike and scored on dev sets alone.
 
-``python -m benchmarks.variants stance --variant epochs=3 --variant encoder_dropout=0.1,epochs=8`` trains the engine as
+``python -m benchmarks.variants stance --variant epochs=3 --variant encoder_dropout=0.2,epochs=8`` trains the engine as
 configured and once for each variant, and prints macro-F1 on the seeds' dev split and, where the public files are in the
 cache folder (``--public``, or NEWSFACTS_CACHE), the figure of each of the task's sets of ``benchmarks.transfer``.
 Where the configuration trains the task with another on one encoder, both are trained and scored, and a variant's

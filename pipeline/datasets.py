@@ -162,6 +162,26 @@ def examples(folder: Path, task: Task, split: Split) -> list[Example]:
     return [one for record in found if record.task == task and record.split == split for one in record.examples()]
 
 
+def apart(found: Sequence[LabelledRecord]) -> tuple[list[LabelledRecord], list[Rejection]]:
+    """Take out what a later split of the same task has too: no model is tuned or scored on what it saw."""
+    later = {"train": ("dev", "test"), "dev": ("test",), "test": ()}
+    places = {(item.task, item.split, _plain(item.text)) for item in found}
+    kept: list[LabelledRecord] = []
+    rejections: list[Rejection] = []
+    for item in found:
+        taken = [name for name in later[item.split] if (item.task, name, _plain(item.text)) in places]
+        if taken:
+            detail = f"its text also stands in {' and '.join(taken)}"
+            rejections.append(Rejection(item.source, item.line, item.id, "held-out", detail))
+        else:
+            kept.append(item)
+    return kept, rejections
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
 def _rows(path: Path) -> Iterator[rows.Row]:
     try:
         yield from rows.read(str(path), rows.ending(path.name) or ".jsonl", rows.MAX_BYTES)
@@ -254,4 +274,4 @@ def _identity(record: Mapping[str, Any], mapped: Mapped, number: int, part: int 
 def _text(record: Mapping[str, Any], mapped: Mapped, field: FieldName) -> str | None:
     """Return what a record has for one of our fields, if anything, as text that can be written."""
     value = record.get(mapped.fields[field]) if field in mapped.fields else None
-    return None if value is None else str(value).encode(errors="replace").decode()
+    return None if rows.is_blank(value) else str(value).encode(errors="replace").decode()

@@ -216,7 +216,7 @@ def _item(
 ) -> Item:
     if isinstance(record, Rejection):
         return number, record
-    given = record.get("id")
+    given = None if rows.is_blank(record.get("id")) else record["id"]
     identity = number if given is None else given
     try:
         examples = predictor.examples(record)
@@ -224,7 +224,7 @@ def _item(
             label = record.get("label")
             if label not in predictor.labels:
                 raise InputError("unknown-label", f"{label!r} is none of {', '.join(predictor.labels)}")
-            group = str(record.get("group", number))
+            group = str(number if rows.is_blank(record.get("group")) else record["group"])
             examples = [replace(example, label=label, group=group) for example in examples]
     except InputError as error:
         named = None if given is None else given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)

@@ -56,11 +56,11 @@ def parse(unit: Unit, max_bytes: int, pages: IsolatedExtraction) -> Article | Re
 
 def _identity(record: Mapping[str, Any]) -> str | None:
     given = record.get("id")
-    if given is None:
+    if rows.is_blank(given):
         return None
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise InputError("wrong-type", f"'id' is {rows.described(given)}, not a string or an integer")
-    return writable(str(given)) if str(given).strip() else None  # tables leave blank what is not there
+    return writable(str(given))
 
 
 def _fields(

@@ -97,6 +97,11 @@ def unparsed(
             yield from _lines(plain, file, limit)
 
 
+def is_blank(value: Any) -> bool:
+    """Tell whether a field says nothing: null, or blanks alone."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def text_field(record: Mapping[str, Any], name: str) -> str:
     """Return a record's field that must hold text.
 

@@ -71,7 +71,9 @@ def test_a_prediction_has_a_label_and_the_probability_of_every_label(
 
 
 def test_a_line_without_an_id_has_its_number(light_models: Path, tmp_path: Path) -> None:
-    found = predict(light_models, "claims", tmp_path, [{"text": "One."}, {"text": "Two.", "id": 7}, {"text": "Three."}])
+    found = predict(
+        light_models, "claims", tmp_path, [{"text": "One."}, {"text": "Two.", "id": 7}, {"text": "Three.", "id": " "}]
+    )
     assert [one["id"] for one in found] == [1, 7, 3]
 
 

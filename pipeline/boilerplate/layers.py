@@ -186,11 +186,11 @@ def _is_listed(lines: Sequence[Line], index: int) -> bool:
 
 
 def _may_be_text(lines: Sequence[Line], index: int, role: Role, *, states: bool, titled: bool) -> bool:
-    """Tell whether what the line classifier takes for residue, for a byline or caption above all, may be the story's.
+    """Tell whether what the line classifier would take may be the story's own.
 
-    People and points of a list are its own, unless a lone mark stands before an author's bio. The first line of an
-    untitled text may be its headline, and who says what is no caption; a byline names an author, of whom the story says
-    nothing, by a name alone or in words that only bylines have.
+    Points and people of a list are, unless a lone mark stands before an author's bio. Else it doubts bylines and
+    captions alone: the first line of an untitled text may be its headline, who says what is no caption, and a byline
+    names an author, of whom the story says nothing, by a name alone or in words that only bylines have.
     """
     text, opens, ends = lines[index].text, index == 0 and not titled, len(lines) - index <= EDGE
     byline = role == "byline"

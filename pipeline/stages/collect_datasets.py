@@ -49,7 +49,7 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
             raise ConfigError(f"{source.name}: {source.file} has no usable record{_main_reason(unusable)}")
         found += usable
         rejected += unusable
-    found, leaked = _apart(found)
+    found, leaked = datasets.apart(found)
     rejected += leaked
     write_jsonl(output / EXAMPLES, found)
     write_jsonl(output / QUARANTINE, rejected)
@@ -80,26 +80,6 @@ def _main_reason(unusable: list[Rejection]) -> str:
     first = next(item for item in unusable if item.reason == reason)
     hint = "; in YAML, labels such as Yes and No stand in quotes" if reason == "unknown-label" else ""
     return f": {reason} {count} times, first in line {first.line}: {first.detail}{hint}"
-
-
-def _apart(found: list[LabelledRecord]) -> tuple[list[LabelledRecord], list[Rejection]]:
-    """Take out what a later split of the same task has too: no model is tuned or scored on what it saw."""
-    later = {"train": ("dev", "test"), "dev": ("test",), "test": ()}
-    places = {(item.task, item.split, _plain(item.text)) for item in found}
-    kept: list[LabelledRecord] = []
-    rejections: list[Rejection] = []
-    for item in found:
-        taken = [name for name in later[item.split] if (item.task, name, _plain(item.text)) in places]
-        if taken:
-            detail = f"its text also stands in {' and '.join(taken)}"
-            rejections.append(Rejection(item.source, item.line, item.id, "held-out", detail))
-        else:
-            kept.append(item)
-    return kept, rejections
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _file(source: Source, config: Config) -> Path:

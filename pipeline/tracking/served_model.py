@@ -28,7 +28,7 @@ class ServedModel(PythonModel):
         task = next((known for known in TASKS if known == named), None)
         self._model = Predictor(folder, task) if task else Stripper(store.load(folder))
 
-    # This hint alone leaves the signature to us: MLflow would infer one from any other, and warns where there is none.
+    # MLflow infers no signature from a data frame, so that given at logging holds; without a hint it warns.
     def predict(
         self,
         context: Any,  # noqa: ARG002  # MLflow gives it
