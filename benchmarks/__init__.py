@@ -1,1 +1,19 @@
 """Measurements that take longer than a test may, or need data that the project does not contain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from pipeline.errors import NewsfactsError
+
+
+def run(command: Callable[..., None]) -> None:
+    """Run a benchmark's command line; what its user has to mend is told in a sentence."""
+    try:
+        typer.run(command)
+    except NewsfactsError as error:
+        typer.echo(f"benchmarks: {error}", err=True)
+        sys.exit(2)

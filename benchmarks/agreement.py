@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks import run
 from pipeline import reading, shards
 from pipeline.annotator import Annotator
 from pipeline.article import Annotation, Article
@@ -110,4 +111,4 @@ def _others(found: Mapping[Any, Told], expected: Mapping[Any, Told]) -> int:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -25,6 +25,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks import run
 from pipeline import cache, cases, extraction
 from pipeline.annotator import Annotator, Body, Stripper
 from pipeline.article import Article
@@ -330,4 +331,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import public
+from benchmarks import public, run
 from pipeline import datasets
 from pipeline.datasets import LabelledRecord
 from pipeline.records import read_jsonl, write_jsonl
@@ -40,7 +40,7 @@ def main(
         public.collect(config, Path(folder))
         records = held_out(read_jsonl(Path(folder) / datasets.EXAMPLES, LabelledRecord))
         if not any(record.source == SOURCE for record in records):
-            raise typer.BadParameter(f"{config} collects no {SOURCE}", param_hint="--config")
+            raise typer.BadParameter(f"{config} collects no {SOURCE}; take configs/public.yaml", param_hint="--config")
         write_jsonl(Path(folder) / datasets.EXAMPLES, records)
         public.print_table(config, Path(folder), data, ["claims"], asked_models, asked_seeds)
 
@@ -66,4 +66,4 @@ def _divided(records: Iterable[LabelledRecord]) -> Iterator[LabelledRecord]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -19,7 +19,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from benchmarks import labelled
+from benchmarks import labelled, run
 from pipeline import evaluation, task_groups
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example
@@ -76,4 +76,4 @@ def row(task: Task, trained: Trained, config: training.Config, dev: Sequence[Exa
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

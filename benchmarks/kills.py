@@ -19,6 +19,8 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import run
+
 _CODE = """
 import signal, sys
 import pipeline.__main__, pipeline.batch, pipeline.stages.annotate, torch
@@ -85,4 +87,4 @@ def _results(folder: Path) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -21,6 +21,8 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from benchmarks import run
+
 STARTED = psutil.Process().create_time()
 ENCODER, LOADING = "encoder", "loading"
 SIZES = ("num_hidden_layers", "hidden_size", "intermediate_size")
@@ -256,4 +258,4 @@ class Counts:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -30,7 +30,7 @@ from transformers import (
     set_seed,
 )
 
-from benchmarks import labelled
+from benchmarks import labelled, run
 from pipeline import cases, claims, evaluation, stage_runner, task_groups
 from pipeline import config as configuration
 from pipeline import datasets as added
@@ -64,6 +64,10 @@ def main(
     asked_models, asked_seeds = chosen_models(models), parsed_seeds(seeds)
     with tempfile.TemporaryDirectory() as folder:
         collect(config, Path(folder))
+        for task in asked_tasks:
+            if not cases.of_datasets(Path(folder), task, labelled.labels(task)):
+                reason = f"{config} has no test set of {task}; take configs/public.yaml, or other --tasks"
+                raise typer.BadParameter(reason, param_hint="--config")
         print_table(config, Path(folder), data, asked_tasks, asked_models, asked_seeds)
 
 
@@ -204,4 +208,4 @@ def _answer(chance: float) -> Prediction:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

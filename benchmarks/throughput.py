@@ -24,6 +24,7 @@ import psutil
 import torch
 import typer
 
+from benchmarks import run
 from pipeline import batch, reading
 from pipeline.article import Article
 from pipeline.classifiers import parity, processor, runtime
@@ -204,17 +205,17 @@ def table(runs: Sequence[Figures]) -> str:
     """Return a row for each run."""
     heads = "Variant", "Workers", "Threads", "Articles", "Articles/s", "Sentences/s", "Start, s", "Peak MB", "Time"
     rows = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 2) + " --- |"]
-    for run in runs:
-        stages = sorted(run.get("stages", {}).items(), key=lambda item: -item[1])
-        sentences = f"{run['sentences'] / run['seconds']:.0f}" if "sentences" in run else "–"
-        where = ", ".join(f"{name} {seconds / run['seconds']:.0%}" for name, seconds in stages)
+    for one in runs:
+        stages = sorted(one.get("stages", {}).items(), key=lambda item: -item[1])
+        sentences = f"{one['sentences'] / one['seconds']:.0f}" if "sentences" in one else "–"
+        where = ", ".join(f"{name} {seconds / one['seconds']:.0%}" for name, seconds in stages)
         cells = (
-            *(run["variant"], run["workers"], run["threads"], run["articles"], f"{rate(run):.2f}"),
-            *(sentences, f"{run['startup']:.1f}", f"{run['peak_rss'] / 1e6:.0f}", where),
+            *(one["variant"], one["workers"], one["threads"], one["articles"], f"{rate(one):.2f}"),
+            *(sentences, f"{one['startup']:.1f}", f"{one['peak_rss'] / 1e6:.0f}", where),
         )
         rows.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(rows)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

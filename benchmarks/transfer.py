@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks import run
 from pipeline import cache, labelling
 from pipeline.datasets import Task
 
@@ -116,4 +117,4 @@ def baseline(item: PublicSet, content: dict[str, Any]) -> Figure:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

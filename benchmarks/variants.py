@@ -21,7 +21,7 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from benchmarks import labelled
+from benchmarks import labelled, run
 from benchmarks.transfer import SETS, figure, score
 from pipeline import cache, evaluation, learning_curve, task_groups
 from pipeline.classifiers import training
@@ -111,4 +111,4 @@ def _trials(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -178,7 +178,7 @@ def _article(
 ) -> Article:
     _require_unicode(raw)
     _require_text(raw)
-    if not any(character.isprintable() and not character.isspace() for character in raw):
+    if rows.is_blank(raw):
         raise InputError("empty", "no text but blanks")
     digest = hashlib.sha256(raw.encode()).hexdigest()[:16]
     return Article(

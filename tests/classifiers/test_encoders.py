@@ -69,10 +69,15 @@ def test_an_unknown_name_offline_says_where_was_looked_and_what_to_do(cache: Pat
         assert part in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["not a name", "a/b/c/d", "/nowhere/at/all", "..", ""])
+@pytest.mark.parametrize("name", ["not a name", "a/b/c/d", "/nowhere/at/all", ""])
 def test_what_can_be_no_name_is_refused_like_an_unknown_one(cache: Path, name: str) -> None:
     with pytest.raises(ModelError, match="is neither a folder"):
         resolve(Config(name=name, revision=None, sha256=None))
+
+
+def test_a_folder_that_holds_no_encoder_is_told_so(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        resolve(Config(name=str(tmp_path), revision=None, sha256=None))
 
 
 def test_weights_with_another_digest_are_refused_wherever_they_lie(cache: Path, tiny_encoders: dict[str, Path]) -> None:

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel
 from pipeline.classifiers import fine_tuning, transformer
 from pipeline.classifiers.contract import Example
 from pipeline.classifiers.transformer import Config, TransformerClassifier
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from tests.encoders import MAKERS, WORDS
 from tests.encoders import settings as encoder_settings
 
@@ -85,6 +85,24 @@ def test_the_first_layers_alone_can_be_kept_and_saved(
     assert AutoConfig.from_pretrained(saved).num_hidden_layers == 2
     with pytest.raises(ConfigError, match=r"layers is 9, and the encoder in .* has 3; lower it"):
         fine_tuning.fit(train, train, LABELS, config(folder, layers=9), seed=5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_windows_longer_than_an_encoder_reads_are_refused_before_training(
+    tiny_encoders: dict[str, Path], architecture: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"max_tokens is 72, and the encoder in .* cannot read so many"):
+        fine_tuning.fit([], [], LABELS, config(tiny_encoders[architecture], max_tokens=72), seed=5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_encoder_without_a_tokenizer_is_refused(
+    tiny_encoders: dict[str, Path], architecture: str, tmp_path: Path
+) -> None:
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(tiny_encoders[architecture] / name, tmp_path)
+    with pytest.raises(ModelError, match="holds no tokenizer"):
+        fine_tuning.fit([], [], LABELS, config(tmp_path), seed=5)
 
 
 def test_a_saved_classifier_answers_the_same_from_another_folder(

@@ -149,7 +149,7 @@ def _baselines(found: Sequence[Line]) -> str:
     clear = [line for line in with_baseline if line.interval and line.interval.low > (line.baseline or 0)]
     weakest = min(found, key=lambda line: line.value)
     sentence = (
-        "Every task beats the most frequent answer beyond its interval"
+        "Every task that has a most frequent answer beats it beyond its interval"
         if len(clear) == len(with_baseline)
         else f"{len(clear)} of {len(with_baseline)} tasks beat the most frequent answer beyond their intervals"
     )
