@@ -74,7 +74,8 @@ def test_mentions_in_one_sentence_take_one_pass_and_each_its_own_answer(tiny_enc
     examples = [Example(text, focus=spans[0]), Example("a storm"), *(Example(text, focus=span) for span in spans[1:])]
     labels = ("favor", "against")
     train = [Example(text, focus=span, label=label) for span, label in zip(spans, labels, strict=False)]
-    config = Config.model_validate({"encoder": encoder_settings(tiny_encoders["bert"]), "epochs": 1})
+    settings = {"encoder": encoder_settings(tiny_encoders["bert"]), "max_tokens": 64, "epochs": 1}
+    config = Config.model_validate(settings)
     classifier = fit(train, train, labels, config, seed=3)
     rows: list[int] = []
 
