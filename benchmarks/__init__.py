@@ -17,3 +17,15 @@ def run(command: Callable[..., None]) -> None:
     except NewsfactsError as error:
         typer.echo(f"benchmarks: {error}", err=True)
         sys.exit(2)
+
+
+def numbers(given: str, option: str) -> list[int]:
+    """Return the numbers of an option, which commas separate.
+
+    Raises:
+        BadParameter: they are none.
+    """
+    try:
+        return [int(number) for number in given.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is not numbers separated by commas", param_hint=option) from None

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import public, run
+from benchmarks import numbers, public, run
 from pipeline import datasets
 from pipeline.datasets import LabelledRecord
 from pipeline.records import read_jsonl, write_jsonl
@@ -35,7 +35,7 @@ def main(
     data: Annotated[Path, typer.Option(help="Folder with split and stripped seeds.")] = Path("data"),
 ) -> None:
     """Print a row for each trained model and group of debates, then mean and standard deviation over the seeds."""
-    asked_models, asked_seeds = public.chosen_models(models), public.parsed_seeds(seeds)
+    asked_models, asked_seeds = public.chosen_models(models), numbers(seeds, "--seeds")
     with tempfile.TemporaryDirectory() as folder:
         public.collect(config, Path(folder))
         records = held_out(read_jsonl(Path(folder) / datasets.EXAMPLES, LabelledRecord))

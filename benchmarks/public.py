@@ -30,7 +30,7 @@ from transformers import (
     set_seed,
 )
 
-from benchmarks import labelled, run
+from benchmarks import labelled, numbers, run
 from pipeline import cases, claims, evaluation, stage_runner, task_groups
 from pipeline import config as configuration
 from pipeline import datasets as added
@@ -61,7 +61,7 @@ def main(
     """Print a row for each trained model and test set, then mean and standard deviation over the seeds."""
     chosen = _chosen(tasks, TASKS, "--tasks")
     asked_tasks = [task for task in TASKS if task in chosen]
-    asked_models, asked_seeds = chosen_models(models), parsed_seeds(seeds)
+    asked_models, asked_seeds = chosen_models(models), numbers(seeds, "--seeds")
     with tempfile.TemporaryDirectory() as folder:
         collect(config, Path(folder))
         for task in asked_tasks:
@@ -104,14 +104,6 @@ def print_table(
 def chosen_models(given: str) -> list[str]:
     """Return the models of an option."""
     return _chosen(given, (OURS, PLAIN), "--models")
-
-
-def parsed_seeds(given: str) -> list[int]:
-    """Return the seeds of an option."""
-    try:
-        return [int(seed) for seed in given.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{given!r} is not numbers separated by commas", param_hint="--seeds") from None
 
 
 def _chosen(given: str, known: Sequence[str], option: str) -> list[str]:

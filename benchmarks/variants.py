@@ -21,7 +21,7 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from benchmarks import labelled, run
+from benchmarks import labelled, numbers, run
 from benchmarks.transfer import SETS, figure, score
 from pipeline import cache, evaluation, learning_curve, task_groups
 from pipeline.classifiers import training
@@ -47,18 +47,20 @@ def main(
         raise typer.BadParameter(f"{task!r} is none of {', '.join(TASKS)}")
     if output is not None and not output.parent.is_dir():
         raise typer.BadParameter(f"no folder {output.parent} for {output.name}")
+    configured = numbers(seeds, "--seeds")
+    varied = numbers(varied_seeds, "--varied-seeds") if varied_seeds else configured
     groups = task_groups.read(config)
     group = next(group for group in groups if chosen in group)
     planned = [
         (settings, seed, {name: _varied(own, settings, seed) for name, own in group.items()})
         for settings in (AS_CONFIGURED, *(variant or ()))
-        for seed in map(int, (seeds if settings == AS_CONFIGURED else varied_seeds or seeds).split(","))
+        for seed in (configured if settings == AS_CONFIGURED else varied)
     ]
     behind = learning_curve.digest([data / "strip_boilerplate", data / "split", labelled.TOPICS], groups)
     found = _of_others(output, behind, group)
     typer.echo("| Task | Settings | Seed | Dev sets | Processor time, s |\n| --- | --- | ---: | --- | ---: |")
-    for settings, seed, varied in planned:
-        for trial in _trials(varied, settings, seed, data, public or cache.folder(None)):
+    for settings, seed, own in planned:
+        for trial in _trials(own, settings, seed, data, public or cache.folder(None)):
             scores = ", ".join(f"{name} {value:.3f}" for name, value in trial.scores.items())
             typer.echo(f"| {trial.task} | {settings} | {seed} | {scores} | {trial.seconds:.0f} |")
             found.append(trial)
