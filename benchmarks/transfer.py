@@ -1,8 +1,8 @@
 """How far the trained models travel: scores on public development sets that none of them was trained on.
 
 ``python -m benchmarks.transfer`` prints a row for each set and engine, beside the answer that is most frequent in the
-set. Public data are looked for in the cache folder (``--public``, or NEWSFACTS_CACHE); a set that is absent is named
-and left out:
+set; with ``--seeds 14,15`` further models are trained, and their answers scored together with the others'. Public data
+are looked for in the cache folder (``--public``, or NEWSFACTS_CACHE); a set that is absent is named and left out:
 
 - ``newsmtsc/dev_rw.jsonl`` and ``dev_mt.jsonl``
 - ``checkthat2024/CT24_checkworthy_english_dev.tsv``
@@ -11,17 +11,24 @@ and left out:
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import logging
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from benchmarks import run
-from pipeline import cache, labelling
+from benchmarks import labelled, numbers, run
+from pipeline import cache, claims, evaluation, labelling, task_groups
+from pipeline.classifiers import training
 from pipeline.datasets import Task
+from pipeline.errors import DataError
+from pipeline.evaluation import Scores
+from pipeline.labelling import Answers
+from pipeline.metrics import Interval
+from pipeline.predicting import Predictor
 
 HERE = Path(__file__).parent
 
@@ -64,56 +71,91 @@ def main(
     models: Annotated[Path, typer.Option(help="Folder with a model folder for each task.")] = Path("models"),
     compared: Annotated[Path, typer.Option(help="Folder of the engines compared with them.")] = Path("data/compared"),
     public: Annotated[Path | None, typer.Option(help="Folder of the public data.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds, separated by commas, of further models whose answers are added.")
+    ] = None,
+    config: Annotated[Path, typer.Option(help="What these are trained by.")] = Path("configs/pipeline.yaml"),
+    data: Annotated[Path, typer.Option(help="Folder with split, stripped seeds and data sets.")] = Path("data"),
 ) -> None:
     """Print the table."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = public or cache.folder(None)
-    typer.echo("| Set | Figure | Cases | Engine | Score | Most frequent answer |")
-    typer.echo("| --- | --- | ---: | --- | ---: | ---: |")
-    for item in SETS:
-        if not (folder / item.file).is_file():
-            typer.echo(f"{item.name} is left out: no file {folder / item.file}", err=True)
-            continue
-        for row in rows(item, folder / item.file, models / item.task, compared / item.task):
-            typer.echo(row)
+    with tempfile.TemporaryDirectory() as further:
+        for seed in numbers(seeds, "--seeds") if seeds else ():
+            train(config, seed, data, Path(further) / str(seed))
+        typer.echo("| Set | Figure | Cases | Engine | Score | Most frequent answer |")
+        typer.echo("| --- | --- | ---: | --- | ---: | ---: |")
+        for item in SETS:
+            if not (folder / item.file).is_file():
+                typer.echo(f"{item.name} is left out: no file {folder / item.file}", err=True)
+                continue
+            own = [models / item.task, *sorted(Path(further).glob(f"*/{item.task}"))]
+            for engine in (own, *([path] for path in sorted((compared / item.task).glob("*")))):
+                typer.echo(row(item, score(item, folder / item.file, engine)))
 
 
-def rows(item: PublicSet, file: Path, model: Path, compared: Path) -> Iterator[str]:
-    """Yield a row of the table for the model, and one for each compared engine."""
-    for folder in (model, *sorted(compared.glob("*"))):
-        content = score(item, file, folder)
-        cells = (item.name, item.figure, content["classification"]["cases"], content["name"])
-        yield f"| {' | '.join(map(str, (*cells, figure(item, content), baseline(item, content))))} |"
+def train(config: Path, seed: int, data: Path, folder: Path) -> None:
+    """Train the tasks of a configuration with another seed, each into a folder below ``folder``."""
+    for group in task_groups.read(config):
+        seeded = {task: own.model_copy(update={"seed": seed}) for task, own in group.items()}
+        examples = {task: labelled.of(task, data, data / "collect_datasets") for task in group}
+        for task, trained in training.train_group(seeded, examples).items():
+            training.save(trained, folder / task, seeded[task], task=task, data={})
 
 
-def score(item: PublicSet, file: Path, model: Path) -> dict[str, Any]:
-    """Return a model folder's scores on a set, as ``newsfacts evaluate`` prints them."""
-    content: dict[str, Any] = json.loads(
-        labelling.evaluate_mapped(item.task, str(file), model, HERE / item.mapping).json
+def score(item: PublicSet, file: Path, models: Sequence[Path]) -> Scores:
+    """Return the scores of a task's models on a set, their answers taken together.
+
+    Of several, such as those of several seeds, every example is a case for each, and a resample has all of its cases or
+    none: the score is close to the mean of theirs, and its interval that of this mean.
+    """
+    answers: list[Answers] = []
+    for model in models:
+        predictor = Predictor(model, item.task)
+        answers.append(labelling.answer_mapped(predictor, str(file), HERE / item.mapping))
+    seeds = f" of {len(models)} seeds" if len(models) > 1 else ""
+    return evaluation.score(
+        f"{predictor.model.manifest.engine}{seeds}",
+        [example for own in answers for example in own.examples],
+        [prediction for own in answers for prediction in own.predictions],
+        answers[0].labels,
+        seed=13,
+        ranked=claims.RANKED if item.task == "claims" else None,
     )
-    return content
 
 
-def figure(item: PublicSet, content: dict[str, Any]) -> Figure:
+def row(item: PublicSet, scores: Scores) -> str:
+    """Return a row of the table."""
+    cells = (item.name, item.figure, scores.classification.cases, scores.name, figure(item, scores))
+    return f"| {' | '.join(map(str, (*cells, baseline(item, scores))))} |"
+
+
+def figure(item: PublicSet, scores: Scores) -> Figure:
     """Return the figure that counts for a set."""
     if item.figure == "average precision":
-        return _figure(content["ranking"]["average_precision"], content["ranking"]["interval"])
-    name = item.figure.replace("-", "_").lower()
-    return _figure(content["classification"][name], content["classification"][f"{name}_interval"])
+        ranking = scores.ranking
+        if ranking is None:
+            raise DataError(f"{item.name} has no example of {claims.RANKED}; fetch the file again")
+        return _figure(ranking.average_precision, ranking.interval)
+    found = scores.classification
+    if item.figure == "accuracy":
+        return _figure(found.accuracy, found.accuracy_interval)
+    return _figure(found.macro_f1, found.macro_f1_interval)
 
 
-def _figure(value: float, interval: dict[str, float] | None) -> Figure:
-    return Figure(value, interval["low"], interval["high"]) if interval else Figure(value)
+def _figure(value: float, interval: Interval | None) -> Figure:
+    return Figure(value, interval.low, interval.high) if interval else Figure(value)
 
 
-def baseline(item: PublicSet, content: dict[str, Any]) -> Figure:
+def baseline(item: PublicSet, scores: Scores) -> Figure:
     """Return what the most frequent label as the only answer would score; for a ranking, any order's expectation."""
-    scores, share = content["classification"]["labels"], content["most_frequent_share"]
+    found = scores.classification
+    share = max(label.support for label in found.labels) / found.cases
     if item.figure == "accuracy":
         return Figure(share)
     if item.figure == "macro-F1":
-        return Figure(2 * share / (1 + share) / sum(label["support"] > 0 for label in scores))
-    positive = next(label["support"] for label in scores if label["label"] == content["ranking"]["label"])
-    return Figure(positive / content["classification"]["cases"])
+        return Figure(2 * share / (1 + share) / sum(label.support > 0 for label in found.labels))
+    return Figure(next(label.support for label in found.labels if label.label == claims.RANKED) / found.cases)
 
 
 if __name__ == "__main__":

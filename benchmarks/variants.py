@@ -107,7 +107,7 @@ def _trials(
             training.save(trained[task], Path(folder) / task, config, task=task, data={})
             for item in SETS:
                 if item.task == task and (public / item.file).is_file():
-                    value = figure(item, score(item, public / item.file, Path(folder) / task)).value
+                    value = figure(item, score(item, public / item.file, [Path(folder) / task])).value
                     scores[f"{item.name}, {item.figure}"] = round(value, 4)
         yield Trial(task, settings, seed, seconds, scores)
 

@@ -102,22 +102,41 @@ def evaluate_file(task: Task, source: str, model: Path) -> Scored:
             f"{source} has no usable line ({rows.counted(rejected) or 'it is empty'}); each needs the fields of "
             f"predict and a 'label', one of {', '.join(predictor.labels)}"
         )
-    return _scored(predictor, examples, predictions, predictor.labels, rejected)
+    return _scored(predictor, Answers(predictor.labels, examples, predictions, rejected))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model's answers to labelled examples, over ``labels``, and what of the file has none.
+
+    ``rejected`` counts unusable records by reason, ``repeated`` those that stand in the file before.
+    """
+
+    labels: tuple[str, ...]
+    examples: Sequence[Example]
+    predictions: Sequence[Prediction]
+    rejected: Mapping[str, int]
+    repeated: int = 0
 
 
 def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> Scored:
-    """Return the scores on a file that names its fields and labels in its own way.
+    """Return the scores on a file that names its fields and labels in its own way, see ``answer_mapped``."""
+    predictor = Predictor(model, task)
+    return _scored(predictor, answer_mapped(predictor, source, mapping))
 
-    The model's answer is the most probable of the labels that the mapping gives. A record that repeats is scored once.
+
+def answer_mapped(predictor: Predictor, source: str, mapping: Path) -> Answers:
+    """Return a model's answers on a file that names its fields and labels in its own way.
+
+    An answer is the most probable of the labels that the mapping gives. A record that repeats is answered once.
 
     Raises:
         ConfigError: the input does not exist or holds no usable record, or the mapping is wrong.
-        ModelError: the model folder cannot be used.
     """
+    task = predictor.task
     found = parse(datasets.Mapped, {**_mapping(mapping, task), "task": task}, where=str(mapping))
     if not Path(source).is_file():
         raise ConfigError(f"no input file {source!r}; check the path")
-    predictor = Predictor(model, task)
     if unknown := sorted(found.known_labels - set(predictor.labels)):
         raise ConfigError(f"{mapping}: {unknown[0]!r} is no label of {task}; known: {', '.join(predictor.labels)}")
     labels = tuple(label for label in predictor.labels if label in found.known_labels)
@@ -145,7 +164,7 @@ def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> Scor
         for batch in progress(batches, label=task, unit="batches", total=len(batches))
         for prediction in predictor.predict(batch)
     ]
-    return _scored(predictor, [group[0] for group in groups], predictions, labels, rejected, repeated)
+    return Answers(labels, [group[0] for group in groups], predictions, rejected, repeated)
 
 
 def _mapping(path: Path, task: Task) -> dict[str, Any]:
@@ -165,27 +184,22 @@ def _among(prediction: Prediction, labels: Sequence[str]) -> Prediction:
     return Prediction(best, scores[best], scores, prediction.abstained)
 
 
-def _scored(
-    predictor: Predictor,
-    examples: Sequence[Example],
-    predictions: Sequence[Prediction],
-    labels: Sequence[str],
-    rejected: Mapping[str, int],
-    repeated: int = 0,
-) -> Scored:
+def _scored(predictor: Predictor, answers: Answers) -> Scored:
     manifest = predictor.model.manifest
     ranked = claims.RANKED if predictor.task == "claims" else None
-    scores = evaluation.score(manifest.engine, examples, predictions, labels, seed=13, ranked=ranked)
+    scores = evaluation.score(
+        manifest.engine, answers.examples, answers.predictions, answers.labels, seed=13, ranked=ranked
+    )
+    cases = len(answers.examples)
     content = {
         "task": predictor.task,
-        "rejected": dict(rejected),
-        "repeated": repeated,
-        "most_frequent_share": max(Counter(example.label or example.among for example in examples).values())
-        / len(examples),
+        "rejected": dict(answers.rejected),
+        "repeated": answers.repeated,
+        "most_frequent_share": max(Counter(one.label or one.among for one in answers.examples).values()) / cases,
         **asdict(scores),
     }
-    read = len(examples) + sum(rejected.values()) + repeated
-    return Scored(json.dumps(_rounded(content), indent=2, ensure_ascii=False).encode(), read, rejected)
+    read = cases + sum(answers.rejected.values()) + answers.repeated
+    return Scored(json.dumps(_rounded(content), indent=2, ensure_ascii=False).encode(), read, answers.rejected)
 
 
 Item = tuple[str | int, list[Example] | Rejection]

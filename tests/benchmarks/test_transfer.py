@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
+from click.testing import Result
 from typer.testing import CliRunner
 
 from benchmarks import transfer
+from pipeline import metrics
+from pipeline.evaluation import Scores
 from tests.trained import Trained
 
 
@@ -29,12 +33,17 @@ def public(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_row_for_each_engine_of_each_set_that_is_there(trained: Trained, public: Path) -> None:
-    app = transfer.typer.Typer()
+def run(**options: Path | str) -> Result:
+    """Run the benchmark, which must not fail."""
+    app = typer.Typer()
     app.command()(transfer.main)
-    arguments = ["--models", str(trained.models), "--compared", str(trained.data / "compared"), "--public", str(public)]
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(app, [part for name, value in options.items() for part in (f"--{name}", str(value))])
     assert result.exit_code == 0, result.output
+    return result
+
+
+def test_a_row_for_each_engine_of_each_set_that_is_there(trained: Trained, public: Path) -> None:
+    result = run(models=trained.models, compared=trained.data / "compared", public=public)
     rows = [[part.strip() for part in line.split("|")[1:-1]] for line in result.stdout.splitlines()[2:]]
     compared = len(list((trained.data / "compared" / "stance").glob("*")))
     assert [row[0] for row in rows if row[0].startswith("NewsMTSC")] == ["NewsMTSC dev_rw"] * (1 + compared)
@@ -46,12 +55,26 @@ def test_a_row_for_each_engine_of_each_set_that_is_there(trained: Trained, publi
     assert "BBC News is left out" in result.stderr
 
 
-def test_the_most_frequent_answer_alone_scores_as_a_model_that_always_gives_it() -> None:
-    content = {
-        "most_frequent_share": 0.5,
-        "classification": {"cases": 4, "labels": [{"label": "a", "support": 2}, {"label": "b", "support": 2}]},
-    }
-    macro_f1 = transfer.PublicSet("x", "stance", "", "", "macro-F1")
-    assert transfer.baseline(macro_f1, content).value == pytest.approx((2 * 0.5 / 1.5 + 0) / 2)
-    accuracy = transfer.PublicSet("x", "topic", "", "", "accuracy")
-    assert transfer.baseline(accuracy, content).value == 0.5
+def test_models_of_further_seeds_are_trained_and_scored_with_the_other(
+    trained: Trained, public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linear = {"engine": "linear", "linear": {"hash_bits": 12, "char_ngrams": [2, 3]}}
+    config = tmp_path / "linear.yaml"
+    config.write_text(json.dumps({"train_topic": linear, "train_sentences": {"stance": linear, "claims": linear}}))
+    monkeypatch.chdir(trained.root)
+    paths = {"models": trained.models, "compared": tmp_path, "public": public, "config": config, "data": trained.data}
+    result = run(**paths, seeds="14,15")
+    assert "| CheckThat! dev | average precision | 9 | linear of 3 seeds |" in result.stdout
+
+
+def test_answers_of_several_models_are_cases_that_are_drawn_together(trained: Trained, public: Path) -> None:
+    item, model = transfer.SETS[2], trained.models / "claims"
+    once, twice = (transfer.score(item, public / item.file, [model] * number) for number in (1, 2))
+    assert twice.classification.cases == 2 * once.classification.cases
+    assert transfer.figure(item, twice) == transfer.figure(item, once)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("macro-F1", (2 * 0.5 / 1.5 + 0) / 2), ("accuracy", 0.5)])
+def test_the_most_frequent_answer_alone_scores_as_a_model_that_always_gives_it(name: str, expected: float) -> None:
+    scores = Scores("x", metrics.classification(["a", "a", "b", "b"], ["b", "b", "b", "a"], ["a", "b"]))
+    assert transfer.baseline(transfer.PublicSet("x", "topic", "", "", name), scores).value == pytest.approx(expected)
