@@ -64,6 +64,15 @@ def counted(rejected: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
 
 
+def main_reason(rejections: Sequence[Rejection]) -> str:
+    """Return the most frequent reason and its first case, for messages on a file of which nothing is usable."""
+    if not rejections:
+        return "it is empty"
+    reason, count = Counter(item.reason for item in rejections).most_common(1)[0]
+    first = next(item for item in rejections if item.reason == reason)
+    return f"{reason} {count} times, first in line {first.line}: {first.detail}"
+
+
 def read(
     file: str, ending: str, limit: int, *, table_encoding: str | None = None, meter: Meter | None = None
 ) -> Iterator[Row]:
@@ -194,6 +203,14 @@ class _Unread:
             raise csv.Error(f"no end of the row within {self._limit} characters; is a quote left open?")
         return line
 
+    def peek(self) -> str:
+        """Return the next line that is not blank, which stays to be read."""
+        line = "\n"
+        while line and not line.strip():
+            line = self._stream.readline(self._limit + 1)
+        self._returned.append(line)
+        return line
+
     def next_row(self) -> None:
         self._row, self._size = [], 0
 
@@ -209,6 +226,9 @@ def _table(file: str, delimiter: str, limit: int, encoding: str, meter: Meter | 
         io.TextIOWrapper(stream, encoding=encoding, newline="", errors="surrogateescape") as text,
     ):
         lines = _Unread(text, limit)
+        header = lines.peek()
+        if delimiter == "," and ";" in header and "," not in header:
+            delimiter = ";"  # spreadsheets write it wherever numbers have decimal commas
         names: list[str] | None = None
         twice: list[str] = []
         number = 0

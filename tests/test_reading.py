@@ -170,6 +170,13 @@ def test_csv_fields_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> No
     assert (second.id, second.line, second.raw, second.metadata) == ("2", 2, "Four", {})
 
 
+def test_csv_of_spreadsheets_that_separate_by_semicolons_is_read_alike(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", '\r\n"id";"text"\r\n1;"One; ""two"", three"\r\n2;Four\r\n')
+    assert [(one.id, one.line, one.raw) for one in articles(path)] == [("1", 1, 'One; "two", three'), ("2", 2, "Four")]
+    commas = write(tmp_path / "b.csv", "text,a;b\nOne;two,x\n")
+    assert [(one.raw, one.metadata) for one in articles(commas)] == [("One;two", {"a;b": "x"})]
+
+
 def test_parquet_rows_are_read_in_order_with_values_that_json_can_hold(tmp_path: Path) -> None:
     table = pa.table(
         {

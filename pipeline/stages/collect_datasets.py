@@ -46,7 +46,9 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
         usable = [item for item in items if isinstance(item, LabelledRecord)]
         unusable = [item for item in items if isinstance(item, Rejection)]
         if not usable:
-            raise ConfigError(f"{source.name}: {source.file} has no usable record{_main_reason(unusable)}")
+            reason = rows.main_reason(unusable)
+            hint = "; in YAML, labels such as Yes and No stand in quotes" if "unknown-label" in reason else ""
+            raise ConfigError(f"{source.name}: {source.file} has no usable record: {reason}{hint}")
         found += usable
         rejected += unusable
     found, leaked = datasets.apart(found)
@@ -71,15 +73,6 @@ def _one_mention(item: LabelledRecord | Rejection) -> LabelledRecord | Rejection
     if examples[0].focus is None:
         return Rejection(item.source, item.line, item.id, "target-not-named", f"the text does not name {item.target!r}")
     return item
-
-
-def _main_reason(unusable: list[Rejection]) -> str:
-    if not unusable:
-        return "; it is empty"
-    reason, count = Counter(item.reason for item in unusable).most_common(1)[0]
-    first = next(item for item in unusable if item.reason == reason)
-    hint = "; in YAML, labels such as Yes and No stand in quotes" if reason == "unknown-label" else ""
-    return f": {reason} {count} times, first in line {first.line}: {first.detail}{hint}"
 
 
 def _file(source: Source, config: Config) -> Path:

@@ -177,7 +177,7 @@ def test_with_offsets_the_target_may_stand_in_several_sentences_or_under_another
 @pytest.mark.parametrize(
     ("records", "labels", "said"),
     [
-        ([], CLAIMS, "own.jsonl has no usable record; it is empty"),
+        ([], CLAIMS, "own.jsonl has no usable record: it is empty"),
         (
             [{"text": " ", "label": "none"}, {"label": "none"}, {"label": "factual"}],
             CLAIMS,
