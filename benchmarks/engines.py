@@ -54,7 +54,7 @@ def main(
                     typer.echo(row(task, chosen[task], settings, own.dev, seconds))
                     continue
                 started = time.monotonic()
-                trained = training.train(settings, engine, own.train, own.dev, own.labels)
+                trained = training.train(settings, engine, own)
                 typer.echo(row(task, trained, settings, own.dev, time.monotonic() - started))
 
 

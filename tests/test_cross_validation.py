@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import cross_validation, topic
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import TaskExamples
 from pipeline.classifiers.store import Engine
 from pipeline.corpus import LabelledArticle, LabelledSentence
 from pipeline.datasets import Task
@@ -52,15 +52,10 @@ def test_who_predicts_an_outlet_has_neither_trained_nor_stopped_on_it(monkeypatc
     seen: list[tuple[set[str], set[str]]] = []
     train = training.train
 
-    def spy(
-        config: training.Config,
-        engine: Engine,
-        examples: Sequence[Example],
-        dev: Sequence[Example],
-        labels: Sequence[str],
-    ) -> training.Trained:
-        seen.append(({outlet_of[one.group] for one in examples}, {outlet_of[one.group] for one in dev}))
-        return train(config, engine, examples, dev, labels)
+    def spy(config: training.Config, engine: Engine, examples: TaskExamples) -> training.Trained:
+        trained, stopped = ({outlet_of[one.group] for one in found} for found in (examples.train, examples.dev))
+        seen.append((trained, stopped))
+        return train(config, engine, examples)
 
     monkeypatch.setattr(training, "train", spy)
     groups: list[dict[Task, training.Config]] = [{"claims": training.Config(engine="linear")}]
@@ -91,7 +86,7 @@ def test_where_one_task_of_an_encoder_is_asked_for_the_other_is_trained_along(mo
     def train(configs: Mapping[str, training.Config], examples: Mapping[str, Any]) -> dict[str, training.Trained]:
         seen.append((list(configs), {config.seed for config in configs.values()}))
         own = examples["claims"]
-        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own.train, own.dev, own.labels))
+        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own))
 
     monkeypatch.setattr(training, "train_group", train)
     config = training.Config(engine="linear")
@@ -107,7 +102,7 @@ def claims_for_all(seen: list[dict[str, set[str]]]) -> Callable[..., dict[str, t
     def train(configs: Mapping[str, training.Config], examples: Mapping[str, Any]) -> dict[str, training.Trained]:
         seen.append({task: {one.group for one in examples[task].train} for task in configs})
         own = examples["claims"]
-        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own.train, own.dev, own.labels))
+        return dict.fromkeys(configs, training.train(configs["claims"], "linear", own))
 
     return train
 

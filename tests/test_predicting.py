@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import stance
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import Example, TaskExamples
 from pipeline.errors import ModelError
 from pipeline.predicting import Predictor
 from tests.trained import Trained
@@ -29,7 +29,7 @@ def test_a_folder_without_aggregation_answers_for_one_mention_and_says_so_for_mo
     config = training.Config.model_validate({"engine": "linear", "linear": {"hash_bits": 8}})
     examples = [Example("*The council* won", pair="the council", focus=(1, 12), label="favor")] * 2
     examples += [Example("*The council* lost", pair="the council", focus=(1, 12), label="against")] * 2
-    fitted = training.train(config, "linear", examples, examples, stance.STANCE_LABELS)
+    fitted = training.train(config, "linear", TaskExamples(examples, examples, stance.STANCE_LABELS))
     training.save(fitted, tmp_path / "stance", config, task="stance", data={})
     shutil.move(tmp_path / "stance", tmp_path / "moved")
     predictor = Predictor(tmp_path / "moved", "stance")

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import Example, TaskExamples
 from tests.encoders import WORDS
 from tests.encoders import settings as encoder_settings
 
@@ -38,6 +38,6 @@ def save(folder: Path, encoder: Path, *, focused: bool = False, seeds: bool = Tr
     tuned = {"epochs": 4, "learning_rate": 0.003, "batch_size": 16, "patience": 9, "precision": "fp32"}
     config = training.Config.model_validate({"engine": "transformer", "transformer": {**own, **tuned}})
     dev = sentences(60, 2, focused=focused)
-    found = training.train(config, "transformer", sentences(180, 1, focused=focused), dev, LABELS)
+    found = training.train(config, "transformer", TaskExamples(sentences(180, 1, focused=focused), dev, LABELS))
     training.save(found, folder, config, task="claims", data={}, seeds=dev if seeds else ())
     return folder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -44,11 +45,9 @@ from pipeline.progress import interactive
 _LOG = logging.getLogger("newsfacts")
 
 
-def fit(
-    train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str], config: Config, *, seed: int
-) -> TransformerClassifier:
+def fit(examples: TaskExamples, config: Config, *, seed: int) -> TransformerClassifier:
     """Fine-tune the configured encoder for one task, see ``fit_together``."""
-    return fit_together({"task": TaskExamples(train, dev, labels)}, config, seed=seed)["task"]
+    return fit_together({"task": examples}, config, seed=seed)["task"]
 
 
 def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int) -> dict[str, TransformerClassifier]:
@@ -127,7 +126,8 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
     if average:
         model.load_state_dict(average.mean.module.state_dict())
     round_weights(encoder)
-    encoder.set_attn_implementation("sdpa")  # as a loaded classifier will have it
+    with _quiet():  # an architecture that has one way alone says so
+        encoder.set_attn_implementation("sdpa")  # as a loaded classifier will have it
     model.eval()
     return {
         task: _classifier(network, tasks[task].labels, texts, config.max_tokens) for task, network in networks.items()
@@ -150,10 +150,17 @@ def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
     kept = known if layers is None else layers
     if kept > known:
         raise ConfigError(f"layers is {kept}, and the encoder in {folder} has {known}; lower it, or leave it out")
-    verbosity = logging_of_transformers.get_verbosity()
-    logging_of_transformers.set_verbosity_error()  # else the weights of the other layers are listed as unexpected
-    try:
+    with _quiet():  # else the weights of the other layers are listed as unexpected
         return AutoModel.from_pretrained(folder, dtype=torch.float32, num_hidden_layers=kept, **options)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep warnings of transformers to itself."""
+    verbosity = logging_of_transformers.get_verbosity()
+    logging_of_transformers.set_verbosity_error()
+    try:
+        yield
     finally:
         logging_of_transformers.set_verbosity(verbosity)
 

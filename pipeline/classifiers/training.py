@@ -65,18 +65,17 @@ class Trained:
         return predictions(logits, self.classifier.labels, temperature=self.temperature, min_score=self.min_score)
 
 
-def train(
-    config: Config, engine: Engine, train: Sequence[Example], dev: Sequence[Example], labels: Sequence[str]
-) -> Trained:
-    """Fit one engine on ``train``; early stopping and temperature use ``dev``, of which every label must be known."""
+def train(config: Config, engine: Engine, examples: TaskExamples) -> Trained:
+    """Fit one engine on a task's examples; early stopping and temperature use those of ``dev``."""
+    dev, labels = examples.dev, examples.labels
     if engine == "transformer":
-        classifier: Classifier = fine_tuning.fit(train, dev, labels, config.transformer, seed=config.seed)
+        classifier: Classifier = fine_tuning.fit(examples, config.transformer, seed=config.seed)
     else:
-        known = [example for example in train if example.label]
+        known = [example for example in examples.train if example.label]
         if len({example.label for example in known}) < 2:
             raise DataError(f"the {engine} engine needs examples of two labels at least; add some, or take transformer")
         classifier = _fit_regression(config, engine, known, dev, labels)
-        if partial := [example for example in train if not example.label]:
+        if partial := [example for example in examples.train if not example.label]:
             completed = _most_probable(classifier, partial)
             classifier = _fit_regression(config, engine, known + completed, dev, labels)
     return _calibrated(config, engine, classifier, dev)
@@ -88,10 +87,7 @@ def train_group(configs: Mapping[Name, Config], examples: Mapping[Name, TaskExam
     Several must agree in their seed and in the transformer's settings: those of the first are taken.
     """
     if len(configs) == 1:
-        return {
-            task: train(own, own.engine, examples[task].train, examples[task].dev, examples[task].labels)
-            for task, own in configs.items()
-        }
+        return {task: train(own, own.engine, examples[task]) for task, own in configs.items()}
     first = next(iter(configs.values()))
     chosen: dict[str, TaskExamples] = {task: examples[task] for task in configs}
     found = fine_tuning.fit_together(chosen, first.transformer, seed=first.seed)
@@ -165,7 +161,7 @@ def train_beside(chosen: Trained, config: Config, engine: Engine, examples: Task
         and all(example.label for example in examples.train)  # an ensemble gives others the label that it finds itself
     ):
         return _calibrated(config, engine, chosen.classifier.members[engine].classifier, examples.dev)
-    return train(config, engine, examples.train, examples.dev, examples.labels)
+    return train(config, engine, examples)
 
 
 def compare(

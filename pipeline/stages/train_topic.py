@@ -35,7 +35,7 @@ def run(
     data = {"stripped": tree_digest(stripped), "split": tree_digest(split), "datasets": tree_digest(datasets)}
     known = topic.load_topics(topics)
     examples = TaskExamples(of("train") + topic.subject_examples(known), of("dev"), tuple(known))
-    chosen = training.train(config, config.engine, examples.train, examples.dev, examples.labels)
+    chosen = training.train(config, config.engine, examples)
     scores = training.compare(chosen, config, examples, task="topic", data=data, compared=compared)
     assets = {topic.ASSET: topics.read_bytes()}
     training.save(chosen, model, config, task="topic", data=data, assets=assets, seeds=seeds("dev"))

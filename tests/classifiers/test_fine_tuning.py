@@ -32,7 +32,7 @@ def test_training_twice_gives_the_same_weights(tiny_encoders: dict[str, Path], t
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         found = fine_tuning.fit(
-            sentences(40, 1), sentences(10, 2), LABELS, config(tiny_encoders["bert"], epochs=1), seed=5
+            TaskExamples(sentences(40, 1), sentences(10, 2), LABELS), config(tiny_encoders["bert"], epochs=1), seed=5
         )
         found.save(tmp_path / name)
         contents.append((tmp_path / name / "model.safetensors").read_bytes())
@@ -49,7 +49,7 @@ def test_the_weights_of_the_last_epochs_are_averaged(
 
     monkeypatch.setattr("pipeline.classifiers.fine_tuning._LogEpochs.on_evaluate", keep)
     given = config(tiny_encoders["bert"], epochs=3, averaged_epochs=2)
-    found = fine_tuning.fit(sentences(40, 1), sentences(10, 2), LABELS, given, seed=5)
+    found = fine_tuning.fit(TaskExamples(sentences(40, 1), sentences(10, 2), LABELS), given, seed=5)
     assert len(heads) == 3
     head = found.network().module.get_parameter("head.weight")
     torch.testing.assert_close(head.data, (heads[1] + heads[2]) / 2)
@@ -113,7 +113,7 @@ def test_folders_of_one_encoder_tell_it_and_each_answers_alone_as_it_was_trained
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0] if name.startswith("encoder."))
     (tmp_path / "apart").mkdir()
     alone = tasks()["whole"]
-    fine_tuning.fit(alone.train, alone.dev, alone.labels, own, seed=5).save(tmp_path / "apart")
+    fine_tuning.fit(TaskExamples(alone.train, alone.dev, alone.labels), own, seed=5).save(tmp_path / "apart")
     assert encoder_digest(tmp_path / "apart") != digests["whole"]
 
 
@@ -128,7 +128,9 @@ def test_the_epoch_taken_is_the_best_of_both_tasks_and_the_log_names_each(
     own = config(tiny_encoders["bert"], epochs=3)
     with caplog.at_level(logging.INFO, logger="newsfacts"):
         found = fine_tuning.fit_together(tasks(), own, seed=5)
-        fine_tuning.fit(sentences(8, 1), sentences(8, 2), LABELS, config(tiny_encoders["bert"], epochs=1), seed=5)
+        fine_tuning.fit(
+            TaskExamples(sentences(8, 1), sentences(8, 2), LABELS), config(tiny_encoders["bert"], epochs=1), seed=5
+        )
     *lines, alone = caplog.messages
     told = [re.fullmatch(r"epoch \d of 3: dev macro-F1 whole (0\.\d{4}|1\.0000), name (\S+)", line) for line in lines]
     means = [sum(map(float, one.groups())) / 2 for one in told if one]
@@ -150,7 +152,7 @@ def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, 
         stream.write(b"\0")
     assert isinstance(given.encoder, encoders.Config)
     with pytest.raises(ModelError, match=r"model\.safetensors has sha256 .* the configuration says"):
-        fine_tuning.fit(sentences(4, 1), sentences(4, 2), LABELS, given, seed=5)
+        fine_tuning.fit(TaskExamples(sentences(4, 1), sentences(4, 2), LABELS), given, seed=5)
 
 
 def test_a_label_weighs_by_the_root_of_its_examples_and_its_shares_of_partial_ones() -> None:

@@ -36,7 +36,7 @@ def folder(tiny_encoders: dict[str, Path], tmp_path_factory: pytest.TempPathFact
     tasks = {"stance": TaskExamples(stances, stances[:30], LABELS), "claims": TaskExamples(claims, claims[:30], LABELS)}
     for task, found in fine_tuning.fit_together(tasks, config, seed=5).items():
         save(place / task, found, task)
-    save(place / "others", fine_tuning.fit(claims, claims[:30], LABELS, config, seed=6), "claims")
+    save(place / "others", fine_tuning.fit(TaskExamples(claims, claims[:30], LABELS), config, seed=6), "claims")
     save(place / "topic", linear.fit(claims, LABELS, linear.Config(), seed=5), "topic")
     return place
 

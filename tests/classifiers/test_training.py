@@ -71,8 +71,8 @@ def with_and_without(
     engine: Engine = request.param
     own = config(engine, tiny_encoders["bert"])
     return (
-        training.train(own, engine, [*KNOWN, *PARTIAL], DEV, LABELS),
-        training.train(own, engine, KNOWN, DEV, LABELS),
+        training.train(own, engine, TaskExamples([*KNOWN, *PARTIAL], DEV, LABELS)),
+        training.train(own, engine, TaskExamples(KNOWN, DEV, LABELS)),
     )
 
 
@@ -112,7 +112,7 @@ def test_the_linear_engine_takes_the_most_probable_of_what_an_example_may_be(tin
     ]
     assert {example.label for example in completed} == set(NOT_CHECKWORTHY)
     expected = linear.fit([*KNOWN, *completed], LABELS, own.linear, seed=own.seed)
-    found = training.train(own, "linear", [*KNOWN, *partial], DEV, LABELS)
+    found = training.train(own, "linear", TaskExamples([*KNOWN, *partial], DEV, LABELS))
     np.testing.assert_array_equal(found.classifier.logits(DEV), expected.logits(DEV))
 
 
@@ -124,9 +124,9 @@ def test_what_an_ensemble_is_compared_with_is_what_training_it_alone_gives(
     changed = {"embedding": {"encoder": encoder_settings(tiny_encoders["bert"])}, "compared": (engine,)}
     own = training.Config.model_validate(config("ensemble", tiny_encoders["bert"]).model_dump() | changed)
     examples = TaskExamples([*KNOWN, *partial], DEV, LABELS)
-    chosen = training.train(own, "ensemble", examples.train, DEV, LABELS)
+    chosen = training.train(own, "ensemble", TaskExamples(examples.train, DEV, LABELS))
     found = training.compare(chosen, own, examples, task="claims", data={}, compared=tmp_path)
-    alone = training.train(own, engine, examples.train, DEV, LABELS)
+    alone = training.train(own, engine, TaskExamples(examples.train, DEV, LABELS))
     training.save(alone, tmp_path / "alone", own, task="claims", data={})
     assert files(tmp_path / engine) == files(tmp_path / "alone")
     assert found[f"{engine}_dev_ece"] == alone.scores["dev_ece"]

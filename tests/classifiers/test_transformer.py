@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoConfig, AutoModel
 
 from pipeline.classifiers import fine_tuning, transformer
-from pipeline.classifiers.contract import Example
+from pipeline.classifiers.contract import Example, TaskExamples
 from pipeline.classifiers.transformer import Config, TransformerClassifier
 from pipeline.errors import ConfigError, ModelError
 from tests.encoders import MAKERS, WORDS
@@ -55,7 +55,7 @@ def pairs(count: int, seed: int) -> list[Example]:
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def fitted(request: pytest.FixtureRequest, tiny_encoders: dict[str, Path]) -> TransformerClassifier:
     folder = tiny_encoders[request.param]
-    return fine_tuning.fit(sentences(160, 1), sentences(40, 2), LABELS, config(folder), seed=5)
+    return fine_tuning.fit(TaskExamples(sentences(160, 1), sentences(40, 2), LABELS), config(folder), seed=5)
 
 
 def best(classifier: TransformerClassifier, examples: Sequence[Example]) -> list[str]:
@@ -77,14 +77,14 @@ def test_the_first_layers_alone_can_be_kept_and_saved(
     deeper = AutoConfig.from_pretrained(folder, num_hidden_layers=3)
     AutoModel.from_config(deeper).save_pretrained(folder)
     train = sentences(16, 1)
-    fitted = fine_tuning.fit(train, train, LABELS, config(folder, layers=2, epochs=1), seed=5)
+    fitted = fine_tuning.fit(TaskExamples(train, train, LABELS), config(folder, layers=2, epochs=1), seed=5)
     saved.mkdir()
     fitted.save(saved)
     loaded = transformer.load(saved, LABELS)
     np.testing.assert_allclose(loaded.logits(train), fitted.logits(train), atol=0.02)
     assert AutoConfig.from_pretrained(saved).num_hidden_layers == 2
     with pytest.raises(ConfigError, match=r"layers is 9, and the encoder in .* has 3; lower it"):
-        fine_tuning.fit(train, train, LABELS, config(folder, layers=9), seed=5)
+        fine_tuning.fit(TaskExamples(train, train, LABELS), config(folder, layers=9), seed=5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -92,7 +92,7 @@ def test_windows_longer_than_an_encoder_reads_are_refused_before_training(
     tiny_encoders: dict[str, Path], architecture: str
 ) -> None:
     with pytest.raises(ConfigError, match=r"max_tokens is 72, and the encoder in .* cannot read so many"):
-        fine_tuning.fit([], [], LABELS, config(tiny_encoders[architecture], max_tokens=72), seed=5)
+        fine_tuning.fit(TaskExamples([], [], LABELS), config(tiny_encoders[architecture], max_tokens=72), seed=5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -102,7 +102,7 @@ def test_an_encoder_without_a_tokenizer_is_refused(
     for name in ("config.json", "model.safetensors"):
         shutil.copy(tiny_encoders[architecture] / name, tmp_path)
     with pytest.raises(ModelError, match="holds no tokenizer"):
-        fine_tuning.fit([], [], LABELS, config(tmp_path), seed=5)
+        fine_tuning.fit(TaskExamples([], [], LABELS), config(tmp_path), seed=5)
 
 
 def test_a_saved_classifier_answers_the_same_from_another_folder(
@@ -141,7 +141,7 @@ def test_the_end_of_a_long_text_counts_as_its_beginning(fitted: TransformerClass
 
 
 def test_the_focus_decides_between_two_names(tiny_encoders: dict[str, Path]) -> None:
-    fitted = fine_tuning.fit(pairs(160, 1), pairs(40, 2), LABELS, config(tiny_encoders["bert"]), seed=5)
+    fitted = fine_tuning.fit(TaskExamples(pairs(160, 1), pairs(40, 2), LABELS), config(tiny_encoders["bert"]), seed=5)
     test = pairs(40, 3)
     assert sum(found == example.label for found, example in zip(best(fitted, test), test, strict=True)) >= 38
 

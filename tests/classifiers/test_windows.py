@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from pipeline.classifiers.contract import Batch, Example
+from pipeline.classifiers.contract import Batch, Example, TaskExamples
 from pipeline.classifiers.fine_tuning import fit
 from pipeline.classifiers.tokens import TextTokenizer
 from pipeline.classifiers.transformer import Config, TransformerClassifier
@@ -76,7 +76,7 @@ def test_mentions_in_one_sentence_take_one_pass_and_each_its_own_answer(tiny_enc
     train = [Example(text, focus=span, label=label) for span, label in zip(spans, labels, strict=False)]
     settings = {"encoder": encoder_settings(tiny_encoders["bert"]), "max_tokens": 64, "epochs": 1}
     config = Config.model_validate(settings)
-    classifier = fit(train, train, labels, config, seed=3)
+    classifier = fit(TaskExamples(train, train, labels), config, seed=3)
     rows: list[int] = []
 
     class Counting:
