@@ -117,19 +117,19 @@ def text_field(record: Mapping[str, Any], name: str) -> str:
     """Return a record's field that must hold text.
 
     Raises:
-        InputError: it is missing, no string, blank, or holds half a surrogate pair.
+        InputError: it is missing, no string, holds half a surrogate pair, or is blank.
     """
     value = record.get(name)
     if value is None:
         raise InputError("missing-field", f"{name!r} is null" if name in record else f"no {name!r}")
     if not isinstance(value, str):
         raise InputError("wrong-type", f"{name!r} is {described(value)}, not a string")
-    if not value.strip():
-        raise InputError("empty", f"{name!r} holds nothing but blanks")
     try:
         value.encode()
     except UnicodeEncodeError as error:
         raise InputError("invalid-unicode", f"{name!r} has a lone surrogate at character {error.start}") from None
+    if is_blank(value):
+        raise InputError("empty", f"{name!r} holds nothing but blanks")
     return value
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import config, datasets
+from pipeline import config, datasets, rows
 from pipeline.article import Rejection
 from pipeline.classifiers.contract import Example
 from pipeline.datasets import LabelledRecord, Mapped, Source
@@ -73,7 +73,9 @@ def test_every_format_gives_the_same_examples(tmp_path: Path, ending: str) -> No
     ]
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(str.strip)
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
+    lambda text: not rows.is_blank(text)
+)
 
 
 @given(records=st.lists(st.fixed_dictionaries({"text": texts, "label": st.sampled_from(["w", "s"])}), min_size=1))
@@ -236,6 +238,7 @@ def test_records_of_one_group_stay_together_and_apart_from_those_of_another_sour
         ("topic", {"text": "It rained.", "label": None}, "missing-field"),
         ("topic", {"text": 5, "label": "w"}, "wrong-type"),
         ("topic", {"text": " \n ", "label": "w"}, "empty"),
+        ("topic", {"text": "\u200b\ufeff", "label": "w"}, "empty"),
         ("topic", r'{"text": "\ud83d", "label": "w"}', "invalid-unicode"),
         ("topic", r'{"text": "It rained.", "label": "w", "title": "\ud83d"}', "invalid-unicode"),
         ("topic", {"text": "It rained.", "label": "rain"}, "unknown-label"),
