@@ -1,8 +1,8 @@
 """How far the trained models travel: scores on public development sets that none of them was trained on.
 
 ``python -m benchmarks.transfer`` prints a row for each set and engine, beside the answer that is most frequent in the
-set; with ``--seeds 14,15`` further models are trained, and their answers scored together with the others'. Public data
-are looked for in the cache folder (``--public``, or NEWSFACTS_CACHE); a set that is absent is named and left out:
+set; with ``--seeds 14,15`` further models are trained, and the score is the mean of all models'. Public data are looked
+for in the cache folder (``--public``, or NEWSFACTS_CACHE); a set that is absent is named and left out:
 
 - ``newsmtsc/dev_rw.jsonl`` and ``dev_mt.jsonl``
 - ``checkthat2024/CT24_checkworthy_english_dev.tsv``
@@ -12,25 +12,29 @@ are looked for in the cache folder (``--public``, or NEWSFACTS_CACHE); a set tha
 from __future__ import annotations
 
 import logging
+import statistics
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from benchmarks import labelled, numbers, run
-from pipeline import cache, claims, evaluation, labelling, task_groups
+from pipeline import cache, claims, evaluation, labelling, metrics, task_groups
 from pipeline.classifiers import training
+from pipeline.classifiers.contract import Prediction
 from pipeline.datasets import Task
 from pipeline.errors import DataError
-from pipeline.evaluation import Scores
 from pipeline.labelling import Answers
-from pipeline.metrics import Interval
 from pipeline.predicting import Predictor
 
 HERE = Path(__file__).parent
+SEED = 13  # of the resampling
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def main(
     compared: Annotated[Path, typer.Option(help="Folder of the engines compared with them.")] = Path("data/compared"),
     public: Annotated[Path | None, typer.Option(help="Folder of the public data.")] = None,
     seeds: Annotated[
-        str | None, typer.Option(help="Seeds, separated by commas, of further models whose answers are added.")
+        str | None, typer.Option(help="Seeds, separated by commas, of further models that are trained and scored.")
     ] = None,
     config: Annotated[Path, typer.Option(help="What these are trained by.")] = Path("configs/pipeline.yaml"),
     data: Annotated[Path, typer.Option(help="Folder with split, stripped seeds and data sets.")] = Path("data"),
@@ -80,82 +84,104 @@ def main(
     """Print the table."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = public or cache.folder(None)
-    with tempfile.TemporaryDirectory() as further:
-        for seed in numbers(seeds, "--seeds") if seeds else ():
-            train(config, seed, data, Path(further) / str(seed))
+    found = [item for item in SETS if (folder / item.file).is_file()]
+    for item in SETS:
+        if item not in found:
+            typer.echo(f"{item.name} is left out: no file {folder / item.file}", err=True)
+    further = numbers(seeds, "--seeds") if seeds else []
+    for task in {item.task for item in found}:
+        require_other_seeds(models / task, task, further)
+    with tempfile.TemporaryDirectory() as trained:
+        for seed in further:
+            train(config, seed, data, Path(trained) / str(seed), {item.task for item in found})
         typer.echo("| Set | Figure | Cases | Engine | Score | Most frequent answer |")
         typer.echo("| --- | --- | ---: | --- | ---: | ---: |")
-        for item in SETS:
-            if not (folder / item.file).is_file():
-                typer.echo(f"{item.name} is left out: no file {folder / item.file}", err=True)
-                continue
-            own = [models / item.task, *sorted(Path(further).glob(f"*/{item.task}"))]
-            for engine in (own, *([path] for path in sorted((compared / item.task).glob("*")))):
-                typer.echo(row(item, score(item, folder / item.file, engine)))
+        for item in found:
+            own = [models / item.task, *(Path(trained) / str(seed) / item.task for seed in further)]
+            for folders in (own, *([path] for path in sorted((compared / item.task).glob("*")))):
+                typer.echo(row(item, folder / item.file, folders))
 
 
-def train(config: Path, seed: int, data: Path, folder: Path) -> None:
-    """Train the tasks of a configuration with another seed, each into a folder below ``folder``."""
+def require_other_seeds(model: Path, task: Task, seeds: Sequence[int]) -> None:
+    """Refuse seeds of which one comes twice, or has trained the model: it would count twice."""
+    known = [*seeds, Predictor(model, task).model.manifest.config.get("seed")] if seeds else []
+    if len(set(known)) < len(known):
+        raise typer.BadParameter(f"of {', '.join(map(str, known))}, the last of {model}, one comes twice")
+
+
+def train(config: Path, seed: int, data: Path, folder: Path, tasks: Collection[Task]) -> None:
+    """Train tasks of a configuration, and those that share their encoder, with another seed, each below ``folder``."""
     for group in task_groups.read(config):
+        if not set(group) & set(tasks):
+            continue
         seeded = {task: own.model_copy(update={"seed": seed}) for task, own in group.items()}
         examples = {task: labelled.of(task, data, data / "collect_datasets") for task in group}
         for task, trained in training.train_group(seeded, examples).items():
             training.save(trained, folder / task, seeded[task], task=task, data={})
 
 
-def score(item: PublicSet, file: Path, models: Sequence[Path]) -> Scores:
-    """Return the scores of a task's models on a set, their answers taken together.
+def row(item: PublicSet, file: Path, folders: Sequence[Path]) -> str:
+    """Return the row of a model, or of several that differ in their seed: then the score is the mean of theirs."""
+    predictors = [Predictor(folder, item.task) for folder in folders]
+    answers = [labelling.answer_mapped(predictor, str(file), HERE / item.mapping) for predictor in predictors]
+    engines = " and ".join(dict.fromkeys(predictor.model.manifest.engine for predictor in predictors))
+    name = engines if len(folders) == 1 else f"{engines}, mean of {len(folders)}"
+    cells = (item.name, item.figure, len(answers[0].examples), name, figure(item, answers), baseline(item, answers[0]))
+    return f"| {' | '.join(map(str, cells))} |"
 
-    Of several, such as those of several seeds, every example is a case for each, and a resample has all of its cases or
-    none: the score is close to the mean of theirs, and its interval that of this mean.
+
+def score(item: PublicSet, file: Path, model: Path) -> float:
+    """Return the figure of a model on a set."""
+    return figure(item, [labelling.answer_mapped(Predictor(model, item.task), str(file), HERE / item.mapping)]).value
+
+
+def figure(item: PublicSet, answers: Sequence[Answers]) -> Figure:
+    """Return the mean of the models' figures; each resample, of whole groups, draws the same cases for all of them.
+
+    Raises:
+        DataError: a ranking has no case of the label that is to come first.
     """
-    answers: list[Answers] = []
-    for model in models:
-        predictor = Predictor(model, item.task)
-        answers.append(labelling.answer_mapped(predictor, str(file), HERE / item.mapping))
-    seeds = f" of {len(models)} seeds" if len(models) > 1 else ""
-    return evaluation.score(
-        f"{predictor.model.manifest.engine}{seeds}",
-        [example for own in answers for example in own.examples],
-        [prediction for own in answers for prediction in own.predictions],
-        answers[0].labels,
-        seed=13,
-        ranked=claims.RANKED if item.task == "claims" else None,
-    )
+    of_models = [evaluation.merged(own.examples, own.predictions, own.labels) for own in answers]
+
+    def mean(rows: Sequence[int]) -> float | None:
+        found = [
+            value(item, [gold[row] for row in rows], [predictions[row] for row in rows], labels)
+            for gold, predictions, labels in of_models
+        ]
+        known = [one for one in found if one is not None]
+        return statistics.mean(known) if known else None
+
+    examples = answers[0].examples
+    whole = mean(range(len(examples)))
+    if whole is None:
+        raise DataError(f"{item.name} has no example of {claims.RANKED}; fetch the file again")
+    groups = [example.group for example in examples]
+    drawn = [one for rows in metrics.resampled(groups, SEED, RESAMPLES) if (one := mean(rows.tolist())) is not None]
+    return Figure(whole, *np.quantile(drawn, (0.025, 0.975)).tolist()) if drawn else Figure(whole)
 
 
-def row(item: PublicSet, scores: Scores) -> str:
-    """Return a row of the table."""
-    cells = (item.name, item.figure, scores.classification.cases, scores.name, figure(item, scores))
-    return f"| {' | '.join(map(str, (*cells, baseline(item, scores))))} |"
-
-
-def figure(item: PublicSet, scores: Scores) -> Figure:
-    """Return the figure that counts for a set."""
+def value(
+    item: PublicSet, gold: Sequence[str], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> float | None:
+    """Return the figure that counts for a set; None for a ranking in which nothing is to come first."""
     if item.figure == "average precision":
-        ranking = scores.ranking
-        if ranking is None:
-            raise DataError(f"{item.name} has no example of {claims.RANKED}; fetch the file again")
-        return _figure(ranking.average_precision, ranking.interval)
-    found = scores.classification
-    if item.figure == "accuracy":
-        return _figure(found.accuracy, found.accuracy_interval)
-    return _figure(found.macro_f1, found.macro_f1_interval)
+        scores = [prediction.scores[claims.RANKED] for prediction in predictions]
+        found = metrics.average_precision(scores, [label == claims.RANKED for label in gold], [""] * len(gold))
+        return found[0] if found else None
+    classified = metrics.classification(gold, [prediction.label for prediction in predictions], labels)
+    return classified.accuracy if item.figure == "accuracy" else classified.macro_f1
 
 
-def _figure(value: float, interval: Interval | None) -> Figure:
-    return Figure(value, interval.low, interval.high) if interval else Figure(value)
-
-
-def baseline(item: PublicSet, scores: Scores) -> Figure:
+def baseline(item: PublicSet, answers: Answers) -> Figure:
     """Return what the most frequent label as the only answer would score; for a ranking, any order's expectation."""
-    found = scores.classification
-    share = max(label.support for label in found.labels) / found.cases
+    gold, _, _ = evaluation.merged(answers.examples, answers.predictions, answers.labels)
+    counts = Counter(gold)
+    share = max(counts.values()) / len(gold)
     if item.figure == "accuracy":
         return Figure(share)
     if item.figure == "macro-F1":
-        return Figure(2 * share / (1 + share) / sum(label.support > 0 for label in found.labels))
-    return Figure(next(label.support for label in found.labels if label.label == claims.RANKED) / found.cases)
+        return Figure(2 * share / (1 + share) / len(counts))
+    return Figure(counts[claims.RANKED] / len(gold))
 
 
 if __name__ == "__main__":

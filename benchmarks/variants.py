@@ -22,7 +22,7 @@ import yaml
 from pydantic import ValidationError
 
 from benchmarks import labelled, numbers, run
-from benchmarks.transfer import SETS, figure, score
+from benchmarks.transfer import SETS, score
 from pipeline import cache, evaluation, learning_curve, task_groups
 from pipeline.classifiers import training
 from pipeline.datasets import TASKS, Task
@@ -107,7 +107,7 @@ def _trials(
             training.save(trained[task], Path(folder) / task, config, task=task, data={})
             for item in SETS:
                 if item.task == task and (public / item.file).is_file():
-                    value = figure(item, score(item, public / item.file, [Path(folder) / task])).value
+                    value = score(item, public / item.file, Path(folder) / task)
                     scores[f"{item.name}, {item.figure}"] = round(value, 4)
         yield Trial(task, settings, seed, seconds, scores)
 

@@ -221,7 +221,7 @@ def _record(record: Mapping[str, Any], mapped: Mapped, topics: Sequence[str]) ->
         raise InputError("unknown-label", f"{unknown[0]!r} is no topic of this project")
     target, start, end = _mention(record, mapped, text) if mapped.task == "stance" else (None, None, None)
     title = record.get(mapped.fields["title"]) if "title" in mapped.fields else None
-    titled = isinstance(title, str) and title.strip()
+    titled = isinstance(title, str) and not rows.is_blank(title)
     return {
         "text": text,
         "labels": labels,

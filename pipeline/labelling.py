@@ -87,40 +87,45 @@ def evaluate_file(task: Task, source: str, model: Path) -> Scored:
     predictor = Predictor(model, task)
     examples: list[Example] = []
     predictions: list[Prediction] = []
-    rejections: list[Rejection] = []
+    rejected = rows.Tally()
     for batch in _batches(source, predictor, labelled=True):
         groups: list[list[Example]] = []
         for _, item in batch:
             if isinstance(item, Rejection):
-                rejections.append(item)
+                rejected.add(item)
             else:
                 groups.append(item)
         predictions += predictor.predict(groups)
         examples += [group[0] for group in groups]
     if not examples:
         raise ConfigError(
-            f"{source} has no usable line ({rows.main_reason(rejections)}); each needs the fields of "
+            f"{source} has no usable line ({rejected.main()}); each needs the fields of "
             f"predict and a 'label', one of {', '.join(predictor.labels)}"
         )
-    return _scored(predictor, Answers(predictor.labels, examples, predictions, rejections))
+    return _scored(predictor, Answers(predictor.labels, examples, predictions, rejected.counts))
 
 
 @dataclass(frozen=True)
 class Answers:
     """A model's answers to labelled examples, over ``labels``, and what of the file has none.
 
-    ``rejections`` are its unusable records, ``repeated`` counts those that stand in it before.
+    ``rejected`` counts unusable records by reason, ``repeated`` those that stand in the file before.
     """
 
     labels: tuple[str, ...]
     examples: Sequence[Example]
     predictions: Sequence[Prediction]
-    rejections: Sequence[Rejection]
+    rejected: Mapping[str, int]
     repeated: int = 0
 
 
 def evaluate_mapped(task: Task, source: str, model: Path, mapping: Path) -> Scored:
-    """Return the scores on a file that names its fields and labels in its own way, see ``answer_mapped``."""
+    """Return a model's scores on a file that names its fields and labels in its own way.
+
+    Raises:
+        ConfigError: as ``answer_mapped``.
+        ModelError: the model folder cannot be used.
+    """
     predictor = Predictor(model, task)
     return _scored(predictor, answer_mapped(predictor, source, mapping))
 
@@ -141,12 +146,12 @@ def answer_mapped(predictor: Predictor, source: str, mapping: Path) -> Answers:
         raise ConfigError(f"{mapping}: {unknown[0]!r} is no label of {task}; known: {', '.join(predictor.labels)}")
     labels = tuple(label for label in predictor.labels if label in found.known_labels)
     groups: list[list[Example]] = []
-    rejections: list[Rejection] = []
+    rejected = rows.Tally()
     repeated = 0
     seen: set[tuple[str | int | None, ...]] = set()
     for item in datasets.read(found, Path(source), predictor.labels, name=source, split="test"):
         if isinstance(item, Rejection):
-            rejections.append(item)
+            rejected.add(item)
             continue
         asked = (item.title, item.text, item.target, item.start)
         if asked in seen:
@@ -155,14 +160,14 @@ def answer_mapped(predictor: Predictor, source: str, mapping: Path) -> Answers:
         seen.add(asked)
         groups.append(item.examples())
     if not groups:
-        raise ConfigError(f"{source} has no usable record ({rows.main_reason(rejections)}); compare it with {mapping}")
+        raise ConfigError(f"{source} has no usable record ({rejected.main()}); compare it with {mapping}")
     batches = [groups[begin : begin + BATCH] for begin in range(0, len(groups), BATCH)]
     predictions = [
         _among(prediction, labels)
         for batch in progress(batches, label=task, unit="batches", total=len(batches))
         for prediction in predictor.predict(batch)
     ]
-    return Answers(labels, [group[0] for group in groups], predictions, rejections, repeated)
+    return Answers(labels, [group[0] for group in groups], predictions, rejected.counts, repeated)
 
 
 def _mapping(path: Path, task: Task) -> dict[str, Any]:
@@ -189,16 +194,15 @@ def _scored(predictor: Predictor, answers: Answers) -> Scored:
         manifest.engine, answers.examples, answers.predictions, answers.labels, seed=13, ranked=ranked
     )
     cases = len(answers.examples)
-    rejected = Counter(item.reason for item in answers.rejections)
     content = {
         "task": predictor.task,
-        "rejected": dict(rejected),
+        "rejected": dict(answers.rejected),
         "repeated": answers.repeated,
         "most_frequent_share": max(Counter(one.label or one.among for one in answers.examples).values()) / cases,
         **asdict(scores),
     }
-    read = cases + rejected.total() + answers.repeated
-    return Scored(json.dumps(_rounded(content), indent=2, ensure_ascii=False).encode(), read, rejected)
+    read = cases + sum(answers.rejected.values()) + answers.repeated
+    return Scored(json.dumps(_rounded(content), indent=2, ensure_ascii=False).encode(), read, answers.rejected)
 
 
 Item = tuple[str | int, list[Example] | Rejection]

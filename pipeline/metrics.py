@@ -144,7 +144,7 @@ def average_precision(
     found = float(average_precision_score(truth, values))
     drawn = [
         float(average_precision_score(truth[rows], values[rows]))
-        for rows in _resampled(groups, seed, resamples)
+        for rows in resampled(groups, seed, resamples)
         if truth[rows].any()
     ]
     return found, _interval(np.array(drawn)) if drawn else None
@@ -159,7 +159,7 @@ def calibration_interval(
     that difference.
     """
     scores, hits = np.asarray(confidence), np.asarray(correct)
-    errors = [calibration_error(scores[rows], hits[rows]) for rows in _resampled(groups, seed, resamples)]
+    errors = [calibration_error(scores[rows], hits[rows]) for rows in resampled(groups, seed, resamples)]
     if not errors:
         return None
     bias = float(np.mean(errors)) - calibration_error(scores, hits)
@@ -167,7 +167,7 @@ def calibration_interval(
     return Interval(max(0.0, found.low), max(0.0, found.high))
 
 
-def _resampled(groups: Sequence[str], seed: int, resamples: int) -> Iterator[NDArray[np.int64]]:
+def resampled(groups: Sequence[str], seed: int, resamples: int) -> Iterator[NDArray[np.int64]]:
     """Yield the rows of resamples of whole groups; nothing for less than two groups."""
     numbers = {group: row for row, group in enumerate(dict.fromkeys(groups))}
     if len(numbers) < 2:

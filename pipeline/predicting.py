@@ -11,7 +11,7 @@ from pipeline.classifiers import store
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.datasets import Task
 from pipeline.errors import ModelError
-from pipeline.rows import text_field
+from pipeline.rows import is_blank, text_field
 
 
 class Predictor:
@@ -73,8 +73,7 @@ class Predictor:
 
 
 def _topic_examples(record: Mapping[str, Any]) -> list[Example]:
-    title = record.get("title")
-    titled = title is not None and not (isinstance(title, str) and not title.strip())
+    titled = not is_blank(record.get("title"))
     return [topic.example(text_field(record, "text"), text_field(record, "title") if titled else None)]
 
 

@@ -7,9 +7,11 @@ import datetime
 import gzip
 import io
 import json
+import re
 import sys
+import unicodedata
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +27,9 @@ TOO_DEEP = "a field is nested too deep"
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".tsv", ".parquet")
 Row = tuple[int, dict[str, Any] | Rejection]
 _PARQUET_BUFFER = 1 << 20  # bytes that are read of a column at a time
+_DETAIL = 200  # characters of a rejection's detail that a message quotes
+_INVISIBLE = {"Zs", "Zl", "Zp", "Cc", "Cf"}  # blanks, controls and marks of format
+_QUOTED = re.compile(r'"[^"]*(?:"|$)')
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -64,13 +69,28 @@ def counted(rejected: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(rejected.items()))
 
 
-def main_reason(rejections: Sequence[Rejection]) -> str:
-    """Return the most frequent reason and its first case, for messages on a file of which nothing is usable."""
-    if not rejections:
-        return "it is empty"
-    reason, count = Counter(item.reason for item in rejections).most_common(1)[0]
-    first = next(item for item in rejections if item.reason == reason)
-    return f"{reason} {count} times, first in line {first.line}: {first.detail}"
+class Tally:
+    """Counts rejections by reason, and keeps the first of each."""
+
+    def __init__(self, rejections: Iterable[Rejection] = ()) -> None:
+        self.counts: Counter[str] = Counter()
+        self._first: dict[str, Rejection] = {}
+        for rejection in rejections:
+            self.add(rejection)
+
+    def add(self, rejection: Rejection) -> None:
+        """Count one."""
+        self.counts[rejection.reason] += 1
+        self._first.setdefault(rejection.reason, rejection)
+
+    def main(self) -> str:
+        """Return the most frequent reason with its first case, for messages on a file of which nothing is usable."""
+        if not self.counts:
+            return "it is empty"
+        [(reason, count)] = self.counts.most_common(1)
+        first = self._first[reason]
+        detail = first.detail if len(first.detail) <= _DETAIL else f"{first.detail[:_DETAIL]}…"
+        return f"{reason}{f' {count} times, first' if count > 1 else ''} in line {first.line}: {detail}"
 
 
 def read(
@@ -108,9 +128,7 @@ def unparsed(
 
 def is_blank(value: Any) -> bool:
     """Tell whether a field says nothing: null, or blanks and invisible characters alone."""
-    return value is None or (
-        isinstance(value, str) and not any(character.isprintable() and not character.isspace() for character in value)
-    )
+    return value is None or (isinstance(value, str) and all(unicodedata.category(one) in _INVISIBLE for one in value))
 
 
 def text_field(record: Mapping[str, Any], name: str) -> str:
@@ -129,7 +147,7 @@ def text_field(record: Mapping[str, Any], name: str) -> str:
     except UnicodeEncodeError as error:
         raise InputError("invalid-unicode", f"{name!r} has a lone surrogate at character {error.start}") from None
     if is_blank(value):
-        raise InputError("empty", f"{name!r} holds nothing but blanks")
+        raise InputError("empty", f"{name!r} holds nothing but blanks and invisible characters")
     return value
 
 
@@ -204,7 +222,7 @@ class _Unread:
         return line
 
     def peek(self) -> str:
-        """Return the next line that is not blank, which stays to be read."""
+        """Return the first line that is not blank, or "" at the end; it stays to be read, those before it are gone."""
         line = "\n"
         while line and not line.strip():
             line = self._stream.readline(self._limit + 1)
@@ -220,13 +238,24 @@ class _Unread:
 
 
 def _table(file: str, delimiter: str, limit: int, encoding: str, meter: Meter | None) -> Iterator[Row]:
+    number = 0
+    try:
+        for number, row in _decoded_table(file, delimiter, limit, encoding, meter):
+            yield number, row
+    except UnicodeDecodeError as error:  # a file that ends within a character of UTF-16
+        detail = f"{encoding}: {error.reason}"
+        yield number + 1, Rejection(file, number + 1, None, "undecodable", detail)
+
+
+def _decoded_table(file: str, delimiter: str, limit: int, encoding: str, meter: Meter | None) -> Iterator[Row]:
+    errors = "surrogatepass" if encoding == "utf-16" else "surrogateescape"  # faults stay, and their row is refused
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the row's limit holds for its fields
     with (
         storage.opened(file, meter=meter) as stream,
-        io.TextIOWrapper(stream, encoding=encoding, newline="", errors="surrogateescape") as text,
+        io.TextIOWrapper(stream, encoding=encoding, newline="", errors=errors) as text,
     ):
         lines = _Unread(text, limit)
-        header = lines.peek()
+        header = _QUOTED.sub("", lines.peek())
         if delimiter == "," and ";" in header and "," not in header:
             delimiter = ";"  # spreadsheets write it wherever numbers have decimal commas
         names: list[str] | None = None

@@ -253,7 +253,7 @@ def test_evaluate_without_a_usable_line_says_what_a_line_needs(light_models: Pat
     source = write(tmp_path / "gold.jsonl", [{"text": "x", "label": "rumour"}])
     outcome = newsfacts("evaluate", "claims", source, "--models", light_models)
     assert outcome.code == 2
-    assert "has no usable line (unknown-label 1 times, first in line 1: 'rumour' is none of" in outcome.err
+    assert "has no usable line (unknown-label in line 1: 'rumour' is none of" in outcome.err
     assert "'label', one of checkworthy, factual, none" in outcome.err
     empty = newsfacts("evaluate", "claims", write(tmp_path / "empty.jsonl", []), "--models", light_models)
     assert "has no usable line (it is empty)" in empty.err
@@ -455,7 +455,7 @@ def test_a_file_that_does_not_fit_its_mapping_is_refused_naming_both(light_model
     for gold, said in (
         (
             unfit,
-            f"no usable record (unknown-label 1 times, first in line 1: 'yes' is none of Yes); compare it with {own}",
+            f"no usable record (unknown-label in line 1: 'yes' is none of Yes); compare it with {own}",
         ),
         (cut, "cannot read"),
         (tmp_path / "nowhere.jsonl", "no input file"),

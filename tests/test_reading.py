@@ -173,8 +173,26 @@ def test_csv_fields_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> No
 def test_csv_of_spreadsheets_that_separate_by_semicolons_is_read_alike(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", '\r\n"id";"text"\r\n1;"One; ""two"", three"\r\n2;Four\r\n')
     assert [(one.id, one.line, one.raw) for one in articles(path)] == [("1", 1, 'One; "two", three'), ("2", 2, "Four")]
-    commas = write(tmp_path / "b.csv", "text,a;b\nOne;two,x\n")
-    assert [(one.raw, one.metadata) for one in articles(commas)] == [("One;two", {"a;b": "x"})]
+    quoted = write(tmp_path / "b.csv", '"text";"a,b"\n"One, two";x\n')
+    assert [(one.raw, one.metadata) for one in articles(quoted)] == [("One, two", {"a,b": "x"})]
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("text,a;b", "a;b"), ('"a; or\nb",text', "a; or\nb"), ('"a;b",text', "a;b")],
+)
+def test_a_semicolon_within_a_name_separates_nothing(tmp_path: Path, header: str, name: str) -> None:
+    row = "One;two,x" if header.startswith("text") else "x,One;two"
+    [found] = articles(write(tmp_path / "a.csv", f"{header}\n{row}\n"))
+    assert (found.raw, found.metadata) == ("One;two", {name: "x"})
+
+
+def test_of_a_faulty_utf_16_table_all_other_rows_are_read(tmp_path: Path) -> None:
+    half_a_pair = "text\nOne\n".encode("utf-16") + b"\x00\xd8" + "\nThree\n".encode("utf-16-le")
+    path = write(tmp_path / "a.csv", half_a_pair)
+    assert outcomes(path) == [(1, "One"), (2, "invalid-unicode"), (3, "Three")]
+    half_a_character = write(tmp_path / "b.csv", "text\nOne\nTwo\n".encode("utf-16") + b"\x41")
+    assert outcomes(half_a_character) == [(1, "One"), (2, "Two"), (3, "undecodable")]
 
 
 def test_parquet_rows_are_read_in_order_with_values_that_json_can_hold(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def _encoder(folder: Path, layers: int | None, **options: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep warnings of transformers to itself."""
+    """Keep transformers from warning."""
     verbosity = logging_of_transformers.get_verbosity()
     logging_of_transformers.set_verbosity_error()
     try:

@@ -46,8 +46,8 @@ def run(config: Config, *, topics: Path, output: Path) -> dict[str, float]:
         usable = [item for item in items if isinstance(item, LabelledRecord)]
         unusable = [item for item in items if isinstance(item, Rejection)]
         if not usable:
-            reason = rows.main_reason(unusable)
-            hint = "; in YAML, labels such as Yes and No stand in quotes" if "unknown-label" in reason else ""
+            reason = rows.Tally(unusable).main()
+            hint = "; in YAML, labels such as Yes and No stand in quotes" if reason.startswith("unknown-label ") else ""
             raise ConfigError(f"{source.name}: {source.file} has no usable record: {reason}{hint}")
         found += usable
         rejected += unusable

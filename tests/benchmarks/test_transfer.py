@@ -10,9 +10,11 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from benchmarks import transfer
-from pipeline import metrics
-from pipeline.evaluation import Scores
+from benchmarks import numbers, transfer
+from pipeline.classifiers import training
+from pipeline.classifiers.contract import Example, Prediction, TaskExamples
+from pipeline.datasets import Task
+from pipeline.labelling import Answers
 from tests.trained import Trained
 
 
@@ -55,7 +57,7 @@ def test_a_row_for_each_engine_of_each_set_that_is_there(trained: Trained, publi
     assert "BBC News is left out" in result.stderr
 
 
-def test_models_of_further_seeds_are_trained_and_scored_with_the_other(
+def test_models_of_further_seeds_are_trained_and_their_mean_is_told(
     trained: Trained, public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     linear = {"engine": "linear", "linear": {"hash_bits": 12, "char_ngrams": [2, 3]}}
@@ -63,18 +65,59 @@ def test_models_of_further_seeds_are_trained_and_scored_with_the_other(
     config.write_text(json.dumps({"train_topic": linear, "train_sentences": {"stance": linear, "claims": linear}}))
     monkeypatch.chdir(trained.root)
     paths = {"models": trained.models, "compared": tmp_path, "public": public, "config": config, "data": trained.data}
+    asked: list[tuple[str, int]] = []
+    train_group = training.train_group
+
+    def spy(configs: dict[Task, training.Config], examples: dict[Task, TaskExamples]) -> dict[Task, training.Trained]:
+        asked.extend((task, own.seed) for task, own in configs.items())
+        return train_group(configs, examples)
+
+    monkeypatch.setattr(training, "train_group", spy)
     result = run(**paths, seeds="14,15")
-    assert "| CheckThat! dev | average precision | 9 | linear of 3 seeds |" in result.stdout
+    assert sorted(asked) == [("claims", 14), ("claims", 15), ("stance", 14), ("stance", 15)]
+    assert "| NewsMTSC dev_rw | macro-F1 | 2 | linear, mean of 3 |" in result.stdout
+    assert "| CheckThat! dev | average precision | 3 | transformer and linear, mean of 3 |" in result.stdout
 
 
-def test_answers_of_several_models_are_cases_that_are_drawn_together(trained: Trained, public: Path) -> None:
-    item, model = transfer.SETS[2], trained.models / "claims"
-    once, twice = (transfer.score(item, public / item.file, [model] * number) for number in (1, 2))
-    assert twice.classification.cases == 2 * once.classification.cases
-    assert transfer.figure(item, twice) == transfer.figure(item, once)
+@pytest.mark.parametrize("seeds", ["14,14", "14,13"])
+def test_a_seed_that_would_count_twice_is_refused(trained: Trained, seeds: str) -> None:
+    with pytest.raises(typer.BadParameter, match="one comes twice"):
+        transfer.require_other_seeds(trained.models / "claims", "claims", numbers(seeds, "--seeds"))
+    transfer.require_other_seeds(trained.models / "claims", "claims", [14, 15])
 
 
-@pytest.mark.parametrize(("name", "expected"), [("macro-F1", (2 * 0.5 / 1.5 + 0) / 2), ("accuracy", 0.5)])
-def test_the_most_frequent_answer_alone_scores_as_a_model_that_always_gives_it(name: str, expected: float) -> None:
-    scores = Scores("x", metrics.classification(["a", "a", "b", "b"], ["b", "b", "b", "a"], ["a", "b"]))
-    assert transfer.baseline(transfer.PublicSet("x", "topic", "", "", name), scores).value == pytest.approx(expected)
+def answers(*chances: float) -> Answers:
+    """Return answers on whether sentences of three articles are check-worthy: of each article the first is."""
+    labels = ("checkworthy", "none")
+    examples = [Example("x", label=labels[number % 2], group=str(number // 2)) for number in range(len(chances))]
+    found = [
+        Prediction(labels[chance < 0.5], max(chance, 1 - chance), {"checkworthy": chance, "none": 1 - chance}, False)
+        for chance in chances
+    ]
+    return Answers(labels, examples, found, {})
+
+
+@pytest.mark.parametrize("figure", ["average precision", "macro-F1", "accuracy"])
+def test_of_several_models_the_figures_are_averaged_not_the_answers(figure: str) -> None:
+    """The second ranks as well as the first, by lower chances; the third is wrong throughout."""
+    item = transfer.PublicSet("x", "claims", "", "", figure)
+    models = [answers(0.9, 0.6, 0.9, 0.6), answers(0.4, 0.1, 0.4, 0.1), answers(0.1, 0.9, 0.1, 0.9)]
+    alone = [transfer.figure(item, [one]) for one in models]
+    together = transfer.figure(item, models)
+    assert together.value == pytest.approx(sum(one.value for one in alone) / 3)
+    assert transfer.figure(item, [models[0]] * 3) == alone[0]
+
+
+def test_a_resample_draws_the_same_articles_for_all_models() -> None:
+    """Each model is right about one article alone; whatever is drawn, both together are right about half of it."""
+    item = transfer.PublicSet("x", "claims", "", "", "accuracy")
+    one, other = answers(0.9, 0.1, 0.1, 0.9), answers(0.1, 0.9, 0.9, 0.1)
+    alone, together = transfer.figure(item, [one]), transfer.figure(item, [one, other])
+    assert (alone.low, alone.high) == (0, 1)
+    assert (together.value, together.low, together.high) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(("figure", "expected"), [("macro-F1", (2 * 0.5 / 1.5 + 0) / 2), ("accuracy", 0.5)])
+def test_the_most_frequent_answer_alone_scores_as_a_model_that_always_gives_it(figure: str, expected: float) -> None:
+    item = transfer.PublicSet("x", "claims", "", "", figure)
+    assert transfer.baseline(item, answers(0.9, 0.9, 0.9, 0.1)).value == pytest.approx(expected)

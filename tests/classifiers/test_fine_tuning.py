@@ -113,7 +113,7 @@ def test_folders_of_one_encoder_tell_it_and_each_answers_alone_as_it_was_trained
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0] if name.startswith("encoder."))
     (tmp_path / "apart").mkdir()
     alone = tasks()["whole"]
-    fine_tuning.fit(TaskExamples(alone.train, alone.dev, alone.labels), own, seed=5).save(tmp_path / "apart")
+    fine_tuning.fit(alone, own, seed=5).save(tmp_path / "apart")
     assert encoder_digest(tmp_path / "apart") != digests["whole"]
 
 

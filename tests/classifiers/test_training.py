@@ -124,9 +124,9 @@ def test_what_an_ensemble_is_compared_with_is_what_training_it_alone_gives(
     changed = {"embedding": {"encoder": encoder_settings(tiny_encoders["bert"])}, "compared": (engine,)}
     own = training.Config.model_validate(config("ensemble", tiny_encoders["bert"]).model_dump() | changed)
     examples = TaskExamples([*KNOWN, *partial], DEV, LABELS)
-    chosen = training.train(own, "ensemble", TaskExamples(examples.train, DEV, LABELS))
+    chosen = training.train(own, "ensemble", examples)
     found = training.compare(chosen, own, examples, task="claims", data={}, compared=tmp_path)
-    alone = training.train(own, engine, TaskExamples(examples.train, DEV, LABELS))
+    alone = training.train(own, engine, examples)
     training.save(alone, tmp_path / "alone", own, task="claims", data={})
     assert files(tmp_path / engine) == files(tmp_path / "alone")
     assert found[f"{engine}_dev_ece"] == alone.scores["dev_ece"]

@@ -207,7 +207,7 @@ def test_a_data_set_without_any_usable_record_stops_the_stage_with_the_main_reas
 
 def test_a_stance_data_set_of_long_texts_without_offsets_says_what_it_needs(tmp_path: Path, output: Path) -> None:
     record = {"text": "The port closed. Blame the port.", "target": "the port", "label": "favor"}
-    with pytest.raises(ConfigError, match=r"several-mentions 1 times, first in line 1: .*give start and end"):
+    with pytest.raises(ConfigError, match=r"several-mentions in line 1: .*give start and end"):
         collect(output, source(write(tmp_path / "own.jsonl", [record]), "stance", ["favor"]))
 
 
