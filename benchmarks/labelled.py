@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import cases, topic
+from pipeline import cases, stance, topic
 from pipeline import datasets as added
 from pipeline.classifiers.contract import Example, TaskExamples
 from pipeline.corpus import Split, read_labelled, read_split
@@ -37,4 +37,6 @@ def dev(task: Task, data: Path, datasets: Path) -> list[Example]:
 
 def of(task: Task, data: Path, datasets: Path) -> TaskExamples:
     """Return all of it, with the task's labels."""
-    return TaskExamples(train(task, data, datasets), dev(task, data, datasets), labels(task))
+    own = train(task, data, datasets)
+    unlabelled = stance.other_names([*own, *train("claims", data, datasets)]) if task == "stance" else ()
+    return TaskExamples(own, dev(task, data, datasets), labels(task), unlabelled)

@@ -5,13 +5,27 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.targets import NOT_A_NAME, Target
 
 _PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
 _ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
 _TITLES = re.compile(r"^(?:Mr|Mrs|Ms|Dr|Prof|President|Sen|Rep|Gov|Sir|Lord|Minister|Judge|Justice)\.? (?!Department)")
+
+
+def spans(sentence: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of what may be names in a sentence: runs of capitalised words, without titles."""
+    for match in _ENTITY.finditer(sentence):
+        name = _name(match)
+        if len(name) > 1 and not _TITLES.fullmatch(f"{name} "):
+            start = sentence.index(name, match.start())
+            yield start, start + len(name)
+
+
+def _name(match: re.Match[str]) -> str:
+    words = _TITLES.sub("", match.group()).removesuffix("'s").removesuffix("’s").split(" ")
+    return " ".join(itertools.dropwhile(NOT_A_NAME.fullmatch, words))
 
 
 def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int = 2) -> tuple[Target, ...]:
@@ -25,8 +39,7 @@ def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int =
     for sentence in sentences:
         seen: set[str] = set()
         for match in _ENTITY.finditer(sentence):
-            words = _TITLES.sub("", match.group()).removesuffix("'s").removesuffix("’s").split(" ")
-            name = " ".join(itertools.dropwhile(NOT_A_NAME.fullmatch, words))
+            name = _name(match)
             if len(name) < 2:
                 continue
             seen.add(name)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from pipeline import targets
+from pipeline import named_entities, targets
 from pipeline.article import STANCE_LABELS, Stance
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.corpus import LabelledArticle
@@ -50,6 +50,19 @@ def of_text(text: str, target: str, start: Any = None, end: Any = None) -> list[
         if found := targets.mentions(sentences, [Target(target, names)]):
             return [example(sentences[item.sentence], item.start, item.end, target) for item in found]
     return [Example(text=text, pair=target)]
+
+
+def other_names(examples: Sequence[Example]) -> list[Example]:
+    """Return an example for each name in the texts that none of these examples is about; nobody has labelled them."""
+    asked: dict[str, list[tuple[int, int]]] = {}
+    for one in examples:
+        asked.setdefault(one.text, []).extend([one.focus] if one.focus else [])
+    return [
+        example(text, start, end, text[start:end])
+        for text, taken in asked.items()
+        for start, end in named_entities.spans(text)
+        if not any(start < last and first < end for first, last in taken)
+    ]
 
 
 def _is_offset(value: Any) -> bool:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
+from pipeline import stance
 from pipeline.article import STANCE_LABELS
-from pipeline.classifiers.contract import Prediction
+from pipeline.classifiers.contract import Example, Prediction
 from pipeline.stance import Aggregation
 
 # The log-odds of favor are eight times the mean of its probability, less four: even at one half.
@@ -36,6 +37,15 @@ def sentence(favor: float) -> Prediction:
 )
 def test_a_stance_near_another_or_near_the_threshold_is_doubtful(favor: float, doubtful: bool) -> None:
     assert AGGREGATION.doubtful([("1", "NATO")], [sentence(favor)], 0.1) == [doubtful]
+
+
+def test_names_that_no_example_is_about_are_asked_for_once() -> None:
+    text = "Mr. Dahl praised Maria Lopez on Monday, and Lopez thanked the North Sea Fund."
+    about_lopez = stance.example(text, text.index("Maria"), text.index(" on Monday"), "Maria Lopez", label="favor")
+    found = stance.other_names([about_lopez, Example(text, label="none"), Example("Later Oslo heard of it.")])
+    assert [one.pair for one in found] == ["Dahl", "Lopez", "North Sea Fund", "Oslo"]
+    assert all(one.text[slice(*(one.focus or ()))] == one.pair for one in found)
+    assert {(one.label, one.among) for one in found} == {(None, ())}
 
 
 def test_all_sentences_of_a_doubtful_stance_are_named_and_no_others() -> None:

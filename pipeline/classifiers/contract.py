@@ -44,6 +44,8 @@ class TaskExamples:
     dev: Sequence[Example]
     """For early stopping, temperature and thresholds; every label must be known."""
     labels: Sequence[str]
+    unlabelled: Sequence[Example] = ()
+    """What a teacher's answers alone can teach; without a teacher nobody looks at them."""
 
 
 @dataclass(frozen=True, slots=True)

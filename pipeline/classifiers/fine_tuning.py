@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -33,15 +35,17 @@ from transformers import (
 )
 from transformers import logging as logging_of_transformers
 
-from pipeline.classifiers import encoders, processor
+from pipeline.classifiers import encoders, processor, transformer
 from pipeline.classifiers.contract import Example, TaskExamples, candidates
 from pipeline.classifiers.networks import LabelLogits, Network, TorchSession, encoded, pooled, round_weights
 from pipeline.classifiers.tokens import TextTokenizer
-from pipeline.classifiers.transformer import Config, TransformerClassifier
+from pipeline.classifiers.transformer import Config, Teacher, TransformerClassifier
 from pipeline.classifiers.windows import Window, pad, windows
 from pipeline.errors import ConfigError, ModelError
 from pipeline.progress import interactive
 
+Shares = NDArray[np.float32]
+"""What of each example falls on each label, shape (examples, labels)."""
 _LOG = logging.getLogger("newsfacts")
 
 
@@ -54,13 +58,14 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
     """Fine-tune one encoder with a head for each task; an epoch shows the examples of all, in batches of any.
 
     Of the epochs, that is taken which is best on the tasks' ``dev`` by macro-F1, or the last are averaged. The
-    classifiers share the encoder's module; each is saved whole.
+    classifiers share the encoder's module; each is saved whole. A teacher is fine-tuned before, in the same way.
 
     Raises:
         ConfigError: more layers are to be kept than the encoder has, or windows are longer than it can read.
         ModelError: the encoder cannot be found, has the wrong digest or no tokenizer.
     """
     folder = encoders.resolve(config.encoder)
+    taught = _taught(tasks, config.teacher, seed) if config.teacher else {}
     set_seed(seed)
     tokenizer = _tokenizer(folder)
     # On a CPU, short texts train faster with plain attention than with the fused kernel.
@@ -75,11 +80,14 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
         head = LabelLogits(encoder, len(examples.labels), focused=focused, dropout=config.dropout)
         networks[task] = Network.of(head, tokenizer)
     model = _WithLoss(
-        {task: network.module for task, network in networks.items()}, config.label_smoothing, config.r_drop
+        {task: network.module for task, network in networks.items()},
+        config.label_smoothing,
+        config.r_drop,
+        config.teacher.weight if config.teacher else 0.0,
     )
     inputs = max((network.inputs for network in networks.values()), key=len)
     texts = TextTokenizer(tokenizer.backend_tokenizer)
-    datasets = _datasets(tasks, model.columns, texts, config)
+    datasets = _datasets(tasks, model.columns, texts, config, taught)
     average = _AverageEpochs(model, config.averaged_epochs) if config.averaged_epochs > 1 else None
     choosing: TrainerCallback = average or EarlyStoppingCallback(early_stopping_patience=config.patience)
     with tempfile.TemporaryDirectory() as checkpoints:
@@ -95,7 +103,7 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
             weight_decay=config.weight_decay,
             train_sampling_strategy="group_by_length",
             length_column_name="length",
-            bf16=processor.has_bf16() if config.precision == "auto" else config.precision == "bf16",
+            bf16=_in_bf16(config),
             use_cpu=True,
             eval_strategy="epoch",
             save_strategy="no" if average else "epoch",
@@ -126,12 +134,35 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
     if average:
         model.load_state_dict(average.mean.module.state_dict())
     round_weights(encoder)
-    with _quiet():  # an architecture that has one way alone says so
+    with _quiet():  # an architecture that knows one way alone says so
         encoder.set_attn_implementation("sdpa")  # as a loaded classifier will have it
     model.eval()
     return {
         task: _classifier(network, tasks[task].labels, texts, config.max_tokens) for task, network in networks.items()
     }
+
+
+def _taught(tasks: Mapping[str, TaskExamples], teacher: Teacher, seed: int) -> dict[str, Shares]:
+    """Return the probabilities that a teacher gives to each task's examples for training and to those without a label.
+
+    Each array has shape (train and unlabelled, labels).
+    """
+    _LOG.info("fine-tuning the teacher, %s", teacher.encoder.name)
+    found = fit_together(tasks, teacher, seed=seed)
+    _LOG.info("reading its answers")
+    answers: dict[str, Shares] = {}
+    for task, own in tasks.items():
+        classifier = found[task]
+        session = TorchSession(classifier.network(), bf16=_in_bf16(teacher))
+        examples = [*own.train, *own.unlabelled]
+        read = windows(examples, classifier.tokenizer, classifier.max_tokens)
+        [logits] = transformer.logits(read, session, [(len(examples), len(own.labels))])
+        answers[task] = softmax(logits, axis=1)
+    return answers
+
+
+def _in_bf16(config: Config) -> bool:
+    return processor.has_bf16() if config.precision == "auto" else config.precision == "bf16"
 
 
 def _classifier(
@@ -195,10 +226,17 @@ class _WithLoss(nn.Module):
     The labels of all tasks stand side by side, each task's in its ``columns``. ``labels`` is 1 for each that a text has
     or may have, shape (batch, all labels), and so tells its task; ``weight`` has shape (batch,). With R-Drop (Liang et
     al. 2021), training reads the batch twice, under other dropout, and the divergence of the answers counts as well:
-    the logits then are those of both readings, one below the other.
+    the logits then are those of both readings, one below the other. ``taught``, shape (batch, all labels), are
+    probabilities that a teacher gives, whose cross-entropy has the share ``teacher_weight`` of the loss.
     """
 
-    def __init__(self, networks: Mapping[str, LabelLogits], smoothing: float, r_drop: float = 0.0) -> None:
+    def __init__(
+        self,
+        networks: Mapping[str, LabelLogits],
+        smoothing: float,
+        r_drop: float = 0.0,
+        teacher_weight: float = 0.0,
+    ) -> None:
         super().__init__()
         first = next(iter(networks.values()))
         self.encoder = first.encoder
@@ -207,6 +245,7 @@ class _WithLoss(nn.Module):
         self.focused = {task: network.focused for task, network in networks.items()}
         self.smoothing = smoothing
         self.r_drop = r_drop
+        self.teacher_weight = teacher_weight
         sizes = [network.head.out_features for network in networks.values()]
         ends = list(accumulate(sizes))
         self.columns = {task: slice(end - size, end) for task, size, end in zip(networks, sizes, ends, strict=True)}
@@ -219,6 +258,7 @@ class _WithLoss(nn.Module):
         weight: Tensor,
         token_type_ids: Tensor | None = None,
         focus_mask: Tensor | None = None,
+        taught: Tensor | None = None,
     ) -> dict[str, Tensor]:
         twice = self.training and self.r_drop > 0
         if twice:
@@ -226,6 +266,7 @@ class _WithLoss(nn.Module):
             labels, weight = labels.repeat(2, 1), weight.repeat(2)
             token_type_ids = None if token_type_ids is None else token_type_ids.repeat(2, 1)
             focus_mask = None if focus_mask is None else focus_mask.repeat(2, 1, 1)
+            taught = None if taught is None else taught.repeat(2, 1)
         hidden = encoded(self.encoder, input_ids, attention_mask, token_type_ids)
         logits = torch.full(labels.shape, -torch.inf)
         total = torch.zeros(())
@@ -240,6 +281,9 @@ class _WithLoss(nn.Module):
             # Where several labels are possible, their total probability counts (Cour et al. 2011, partial labels).
             loss = -torch.logsumexp(scores.masked_fill(labels[rows, columns] == 0, -torch.inf), dim=1)
             loss = (1 - self.smoothing) * loss - self.smoothing * scores.mean(dim=1)
+            if taught is not None:
+                answered = -(taught[rows, columns] * scores).sum(dim=1)
+                loss = (1 - self.teacher_weight) * loss + self.teacher_weight * answered
             if twice:
                 loss = loss + self.r_drop * _divergence(*scores.chunk(2)).repeat(2)
             total = total + (loss * weight[rows]).sum()
@@ -309,26 +353,41 @@ def _label_weights(examples: Sequence[Example], labels: Sequence[str]) -> np.nda
 
 
 def _datasets(
-    tasks: Mapping[str, TaskExamples], columns: Mapping[str, slice], tokenizer: TextTokenizer, config: Config
+    tasks: Mapping[str, TaskExamples],
+    columns: Mapping[str, slice],
+    tokenizer: TextTokenizer,
+    config: Config,
+    taught: Mapping[str, Shares],
 ) -> tuple[Dataset, Dataset]:
-    """Return the windows of all tasks, those to train on and those of dev."""
+    """Return the windows of all tasks, those to train on and those of dev; ``taught`` is empty without a teacher."""
     train: list[dict[str, Any]] = []
     dev: list[dict[str, Any]] = []
     width = max(own.stop for own in columns.values())
     for task, own in tasks.items():
         weights = _label_weights(own.train, own.labels) if config.class_weight else np.ones(len(own.labels))
-        for examples, found in ((own.train, train), (own.dev, dev)):
-            gold = candidates(examples, own.labels)
-            placed = np.zeros((len(examples), width), dtype=np.float32)
-            placed[:, columns[task]] = gold
-            found += _rows(examples, placed, gold @ weights / gold.sum(axis=1), tokenizer, config.max_tokens)
+        unlabelled = own.unlabelled if taught else ()
+        for examples, unknown, found in ((own.train, unlabelled, train), (own.dev, (), dev)):
+            anything = np.ones((len(unknown), len(own.labels)), dtype=np.float32)
+            gold: Shares = np.concatenate((candidates(examples, own.labels), anything))
+            placed = _placed(gold, columns[task], width)
+            answers = _placed(taught[task], columns[task], width) if taught and found is train else None
+            weight = gold @ weights / gold.sum(axis=1)
+            found += _rows([*examples, *unknown], placed, weight, answers, tokenizer, config.max_tokens)
     return Dataset.from_list(train), Dataset.from_list(dev)
+
+
+def _placed(shares: Shares, columns: slice, width: int) -> Shares:
+    """Return a task's shares of its labels among the labels of all tasks."""
+    placed = np.zeros((len(shares), width), dtype=np.float32)
+    placed[:, columns] = shares
+    return placed
 
 
 def _rows(
     examples: Sequence[Example],
-    labels: np.ndarray[Any, np.dtype[np.float32]],
+    labels: Shares,
     weights: np.ndarray[Any, np.dtype[np.float64]],
+    taught: Shares | None,
     tokenizer: TextTokenizer,
     max_tokens: int,
 ) -> list[dict[str, Any]]:
@@ -343,6 +402,7 @@ def _rows(
             "labels": labels[window.example].tolist(),
             "weight": float(weights[window.example] * share[window.example]),
             "length": window.length,
+            **({} if taught is None else {"taught": taught[window.example].tolist()}),
         }
         for window in found
     ]
@@ -353,6 +413,8 @@ def _collate(rows: list[dict[str, Any]], inputs: Sequence[str]) -> dict[str, Ten
     batch = {name: torch.from_numpy(array) for name, array in padded.items()}
     batch["labels"] = torch.tensor([row["labels"] for row in rows])
     batch["weight"] = torch.tensor([row["weight"] for row in rows])
+    if "taught" in rows[0]:
+        batch["taught"] = torch.tensor([row["taught"] for row in rows])
     return batch
 
 

@@ -64,6 +64,9 @@ class Config(Section):
     and only then does training stop early."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of training; auto takes bf16 autocast where the CPU has it."""
+    teacher: Teacher | None = None
+    """Another encoder, a larger one, that is fine-tuned first. What it says to the examples, and to those without a
+    label, is learned beside the labels (Hinton et al. 2015); nothing of it is in the model."""
 
     @model_validator(mode="after")
     def _can_be_averaged(self) -> Self:
@@ -76,6 +79,16 @@ class Config(Section):
         if self.r_drop and not (self.dropout or self.encoder_dropout):
             raise ValueError("r_drop compares readings that differ in their dropout; set dropout or encoder_dropout")
         return self
+
+
+class Teacher(Config):
+    """Settings of a teacher: those of any transformer, and what it counts."""
+
+    weight: float = Field(default=0.8, gt=0, le=1)
+    """Share that its answers have in the loss; the rest is that of the labels."""
+
+
+Config.model_rebuild()
 
 
 class TransformerClassifier:

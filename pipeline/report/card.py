@@ -17,7 +17,9 @@ from pipeline.evaluation import Evaluation, StripEvaluation, TaskEvaluation
 from pipeline.report.cells import MISSING, case_count, cell, label_table, macro_f1, number, scored, table
 
 TEMPLATE = Path(__file__).with_name("card.md.j2")
-_LICENCES = {"sentence-transformers/all-MiniLM-L6-v2": "Apache-2.0"}
+_LICENCES = dict.fromkeys(
+    ("sentence-transformers/all-MiniLM-L6-v2", "sentence-transformers/all-mpnet-base-v2"), "Apache-2.0"
+)
 _ENGINES: dict[Engine, tuple[Engine, ...]] = {
     "linear": ("linear",),
     "embedding": ("embedding",),
@@ -103,7 +105,7 @@ def model_card(manifest: Manifest, digest: str, evaluation: Evaluation) -> str:
         template_path=str(TEMPLATE),
         name=name,
         what=task.what,
-        facts=_facts(manifest, digest, encoder),
+        facts=_facts(manifest, digest),
         limit=task.limit,
         data=table(
             ["Input", "sha256"], "ll", [(cell(key), f"`{value}`") for key, value in sorted(manifest.data.items())]
@@ -126,9 +128,11 @@ def model_card(manifest: Manifest, digest: str, evaluation: Evaluation) -> str:
 def _encoder(manifest: Manifest) -> str | None:
     """Return the name of the pretrained encoder that the model started from; a folder's is not its own to tell."""
     own = _encoder_settings(manifest)
-    if own is None:
-        return None
-    name = str(own["name"])
+    return None if own is None else _public_name(own)
+
+
+def _public_name(encoder: Mapping[str, Any]) -> str:
+    name = str(encoder["name"])
     return name if _HUB_NAME.fullmatch(name) else "a local folder"
 
 
@@ -141,22 +145,31 @@ def _settings(manifest: Manifest) -> dict[str, Any]:
     """Return the settings that had a part in this model: those of other engines had none."""
     others = {*_ENGINES, "compared"} - set(_ENGINES[manifest.engine])
     kept = {key: value for key, value in manifest.config.items() if key not in others}
-    return {
-        key: {name: item for name, item in value.items() if name != "encoder"} if isinstance(value, dict) else value
-        for key, value in kept.items()
-    }
+    return {key: _without_encoders(value) for key, value in kept.items()}
 
 
-def _facts(manifest: Manifest, digest: str, encoder: str | None) -> list[tuple[str, str]]:
+def _without_encoders(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_encoders(item) for name, item in value.items() if name != "encoder"}
+
+
+def _encoder_facts(title: str, encoder: Mapping[str, Any]) -> list[tuple[str, str]]:
+    name = _public_name(encoder)
+    facts = [(title, f"{cell(name)} (licence: {_LICENCES.get(name, 'see its own card')})")]
+    return [*facts, (f"{title}’s weights", f"sha256 `{encoder['sha256']}`")] if encoder["sha256"] else facts
+
+
+def _facts(manifest: Manifest, digest: str) -> list[tuple[str, str]]:
     facts = [
         ("Task", manifest.task),
         ("Engine", manifest.engine),
         ("Labels", ", ".join(f"`{label}`" for label in manifest.labels)),
     ]
-    if encoder is not None:
-        facts.append(("Base encoder", f"{cell(encoder)} (licence: {_LICENCES.get(encoder, 'see its own card')})"))
-        if sha256 := (_encoder_settings(manifest) or {})["sha256"]:
-            facts.append(("Base encoder’s weights", f"sha256 `{sha256}`"))
+    if own := _encoder_settings(manifest):
+        facts += _encoder_facts("Base encoder", own)
+    if manifest.engine == "transformer" and (teacher := manifest.config["transformer"].get("teacher")):
+        facts += _encoder_facts("Teacher", teacher["encoder"])
     dev = {key: value for key, value in manifest.metrics.items() if key.startswith("dev_")}
     return [
         *facts,

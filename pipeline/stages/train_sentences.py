@@ -68,7 +68,7 @@ class Config(Section):
 
 def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], place: str = "") -> Iterator[str]:
     for name, value in ours.items():
-        if isinstance(value, Section):
+        if isinstance(value, Section) and isinstance(theirs[name], Section):
             yield from _differences(dict(value), dict(theirs[name]), f"{place}{name}.")
         elif value != theirs[name]:
             yield f"stance.{place}{name} is {value!r}, claims.{place}{name} is {theirs[name]!r}"
@@ -82,14 +82,17 @@ def run(
     splits = read_split(split)
     train, dev = (read_labelled(stripped, splits, name) for name in ("train", "dev"))
     seeds: dict[Task, list[Example]] = {"stance": _stances(dev), "claims": _claims(dev)}
+    stances = _stances(train) + added.examples(datasets, "stance", "train")
+    claimed = _claims(train) + added.examples(datasets, "claims", "train")
     examples: dict[Task, TaskExamples] = {
         "stance": TaskExamples(
-            _stances(train) + added.examples(datasets, "stance", "train"),
+            stances,
             seeds["stance"] + added.examples(datasets, "stance", "dev"),
             STANCE_LABELS,
+            unlabelled=stance.other_names([*stances, *claimed]),
         ),
         "claims": TaskExamples(
-            _claims(train) + added.examples(datasets, "claims", "train"),
+            claimed,
             seeds["claims"] + added.examples(datasets, "claims", "dev"),
             CLAIM_LABELS,
         ),

@@ -7,6 +7,7 @@ import logging
 import random
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -307,6 +308,45 @@ def test_r_drop_reads_once_where_nothing_is_learned() -> None:
 def test_r_drop_needs_readings_that_can_differ() -> None:
     with pytest.raises(ValueError, match="r_drop compares readings that differ in their dropout"):
         Config(r_drop=1.0, dropout=0.0, encoder_dropout=0.0)
+
+
+@given(cases(), st.floats(0.125, 1, width=32))
+def test_a_teacher_s_answers_have_their_share_in_the_loss(case: Case, share: float) -> None:
+    logits, possible, weight = case
+    taught = (logits.flip(0) / 2).softmax(dim=1)
+    network = LabelLogits(Given(logits), logits.shape[1], focused=False)
+    batch = {
+        "input_ids": torch.arange(len(logits))[:, None],
+        "attention_mask": torch.ones(len(logits), 1),
+        "labels": possible,
+        "weight": weight,
+    }
+    model = fine_tuning._WithLoss({"task": network}, 0.1, teacher_weight=share)
+    found, of_labels = model(**batch, taught=taught), model(**batch)["loss"]
+    answered = nn.CrossEntropyLoss(reduction="none")(found["logits"], taught)
+    expected = (1 - share) * of_labels + share * (answered * weight).sum() / weight.sum()
+    torch.testing.assert_close(found["loss"], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_what_a_teacher_says_to_texts_without_a_label_is_learned_and_nothing_of_it_is_kept(
+    tiny_encoders: dict[str, Path],
+) -> None:
+    teacher = config(tiny_encoders["roberta"]).model_dump() | {"weight": 0.9}
+    given = config(tiny_encoders["bert"], teacher=teacher, epochs=2)
+    alone = config(tiny_encoders["bert"], epochs=2)
+    known = TaskExamples(sentences(40, 1), sentences(10, 2), LABELS)
+    more = replace(known, unlabelled=[replace(one, label=None) for one in sentences(80, 4)])
+    test = sentences(20, 3)
+    logits = {
+        (name, count): fine_tuning.fit(examples, settings, seed=5).logits(test)
+        for name, settings in (("taught", given), ("alone", alone))
+        for count, examples in ((0, known), (80, more))
+    }
+    np.testing.assert_array_equal(logits["alone", 0], logits["alone", 80])
+    assert np.abs(logits["taught", 0] - logits["taught", 80]).max() > 1e-3
+    assert np.abs(logits["taught", 0] - logits["alone", 0]).max() > 1e-3
+    found = fine_tuning.fit(more, given, seed=5)
+    assert found.network().module.encoder.config.model_type == "bert"
 
 
 @given(cases(), cases(), st.randoms(use_true_random=False))

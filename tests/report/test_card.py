@@ -88,6 +88,16 @@ def test_a_local_encoders_place_stays_private() -> None:
     assert "| Base encoder | a local folder (licence: see its own card) |" in card
 
 
+def test_the_card_names_a_teacher_and_its_settings_but_not_its_place() -> None:
+    teacher = {"encoder": {**ENCODER, "name": "/home/someone/large"}, "epochs": 7, "weight": 0.8}
+    taught = dict(MANIFEST.config, transformer={"encoder": ENCODER, "epochs": 3, "teacher": teacher})
+    card = model_card(replace(MANIFEST, config=taught), DIGEST, EVALUATION)
+    assert "| Teacher | a local folder (licence: see its own card) |" in card
+    assert "    epochs: 7" in card
+    assert "someone" not in card
+    assert "Teacher" not in model_card(MANIFEST, DIGEST, EVALUATION)
+
+
 def test_the_card_tells_what_the_manifest_holds() -> None:
     card = model_card(MANIFEST, DIGEST, EVALUATION)
     for told in (
