@@ -14,7 +14,7 @@ from pipeline.annotator import Body
 from pipeline.answers import KEPT, REMOVED, Answer
 from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS, ClaimLabel
 from pipeline.boilerplate import lines as line_examples
-from pipeline.classifiers.contract import Example, Prediction
+from pipeline.classifiers.contract import Example, Prediction, TaskExamples
 from pipeline.classifiers.store import Model
 from pipeline.cleaning import lines
 from pipeline.corpus import CleanArticle, LabelledArticle, roles_of_lines
@@ -45,6 +45,20 @@ def of_task(task: datasets.Task, articles: Sequence[LabelledArticle], topics: tu
     if task == "topic":
         return of_topic(articles, topics)
     return of_stance(articles) if task == "stance" else of_claims(articles)
+
+
+def for_training(
+    task: datasets.Task,
+    train: Sequence[LabelledArticle],
+    dev: Sequence[LabelledArticle],
+    topics: Mapping[str, topic.Definition],
+) -> TaskExamples:
+    """Return what one of the tasks learns from articles: a topic's subjects too, and what a teacher can be asked."""
+    labels = tuple(topics)
+    own, stop = (of_task(task, articles, labels) for articles in (train, dev))
+    subjects = topic.subject_examples(topics) if task == "topic" else []
+    unlabelled = stance.other_names([*own.examples, *of_claims(train).examples]) if task == "stance" else ()
+    return TaskExamples([*own.examples, *subjects], stop.examples, own.labels, unlabelled)
 
 
 def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pipeline import cases, evaluation, topic
 from pipeline.cases import Cases
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Example, Prediction, TaskExamples
+from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.store import Engine
 from pipeline.corpus import LabelledArticle
 from pipeline.datasets import TASKS, Task
@@ -71,11 +71,10 @@ def out_of_fold(
         asked = [task for task in group if task in tasks]
         if not asked:
             continue
-        by_fold = {task: [cases.of_task(task, part, tuple(topics)) for part in parts] for task in group}
-        added = {task: topic.subject_examples(topics) if task == "topic" else [] for task in group}
+        by_fold = {task: [cases.of_task(task, part, tuple(topics)) for part in parts] for task in asked}
         for seed in seeds:
             seeded = {task: config.model_copy(update={"seed": seed}) for task, config in group.items()}
-            found = _predictions(seeded, asked, by_fold, added)
+            found = _predictions(seeded, parts, topics, by_fold)
             for task in asked:
                 examples = [example for own in by_fold[task] for example in own.examples]
                 labels = by_fold[task][0].labels
@@ -88,16 +87,18 @@ def out_of_fold(
 
 def _predictions(
     group: Mapping[Task, training.Config],
-    asked: Sequence[Task],
+    parts: Sequence[Sequence[LabelledArticle]],
+    topics: Mapping[str, topic.Definition],
     by_fold: Mapping[Task, Sequence[Cases]],
-    added: Mapping[Task, Sequence[Example]],
 ) -> dict[Task, dict[Engine, list[Prediction]]]:
-    """Return what each engine of a task says to the cases of all folds."""
-    found: dict[Task, dict[Engine, list[Prediction]]] = {task: {} for task in asked}
-    for fold in range(len(by_fold[asked[0]])):
-        examples = {task: _without(fold, own, added[task]) for task, own in by_fold.items()}
+    """Return what each engine of a task says to its cases of all folds."""
+    found: dict[Task, dict[Engine, list[Prediction]]] = {task: {} for task in by_fold}
+    for fold in range(len(parts)):
+        dev = (fold + 1) % len(parts)
+        train = [article for number, part in enumerate(parts) if number not in (fold, dev) for article in part]
+        examples = {task: cases.for_training(task, train, parts[dev], topics) for task in group}
         chosen = training.train_group(group, examples)
-        for task in asked:
+        for task in by_fold:
             config = group[task]
             trained = {config.engine: chosen[task]}
             for engine in config.compared:
@@ -106,13 +107,6 @@ def _predictions(
             for engine, model in trained.items():
                 found[task].setdefault(engine, []).extend(model.predict(by_fold[task][fold].examples))
     return found
-
-
-def _without(fold: int, by_fold: Sequence[Cases], added: Sequence[Example]) -> TaskExamples:
-    """Return what a task is trained on where a fold is held out."""
-    dev = (fold + 1) % len(by_fold)
-    train = [example for number, own in enumerate(by_fold) if number not in (fold, dev) for example in own.examples]
-    return TaskExamples([*train, *added], by_fold[dev].examples, by_fold[dev].labels)
 
 
 def _majority(by_fold: Sequence[Cases], labels: Sequence[str], seed: int) -> Scores:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pipeline import cases, topic
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import TaskExamples
 from pipeline.corpus import LabelledArticle
 from pipeline.datasets import Task
 from pipeline.records import tree_digest
@@ -54,16 +53,13 @@ def points(
     Those of a group are trained on one encoder. A size beyond the articles there are means all of them.
     """
     labels = tuple(topics)
-    stop = {task: cases.of_task(task, dev, labels) for group in groups for task in group}
-    added = {task: topic.subject_examples(topics) if task == "topic" else [] for task in stop}
     order = sorted(train, key=lambda article: hashlib.sha256(article.id.encode()).digest())
     for size in sorted({min(size, len(order)) for size in sizes}):
         for group in groups:
-            own = {task: cases.of_task(task, order[:size], labels).examples for task in group}
-            examples = {
-                task: TaskExamples([*own[task], *added[task]], stop[task].examples, stop[task].labels) for task in group
-            }
-            trained = training.train_group(group, examples)
+            taken = order[:size]
+            trained = training.train_group(
+                group, {task: cases.for_training(task, taken, dev, topics) for task in group}
+            )
             for task, config in group.items():
                 score = round(trained[task].scores["dev_macro_f1"], 4)
-                yield Point(task, config.engine, size, len(own[task]), score)
+                yield Point(task, config.engine, size, len(cases.of_task(task, taken, labels).examples), score)

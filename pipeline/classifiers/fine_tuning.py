@@ -7,17 +7,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
-from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import f1_score
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from transformers import (
     AutoConfig,
@@ -35,17 +32,17 @@ from transformers import (
 )
 from transformers import logging as logging_of_transformers
 
-from pipeline.classifiers import encoders, processor, transformer
-from pipeline.classifiers.contract import Example, TaskExamples, candidates
-from pipeline.classifiers.networks import LabelLogits, Network, TorchSession, encoded, pooled, round_weights
+from pipeline.classifiers import encoders, processor, training_windows, transformer
+from pipeline.classifiers.contract import TaskExamples
+from pipeline.classifiers.networks import LabelLogits, Network, TorchSession, round_weights
+from pipeline.classifiers.objective import Objective
 from pipeline.classifiers.tokens import TextTokenizer
+from pipeline.classifiers.training_windows import Shares
 from pipeline.classifiers.transformer import Config, Teacher, TransformerClassifier
-from pipeline.classifiers.windows import Window, pad, windows
+from pipeline.classifiers.windows import windows
 from pipeline.errors import ConfigError, ModelError
 from pipeline.progress import interactive
 
-Shares = NDArray[np.float32]
-"""What of each example falls on each label, shape (examples, labels)."""
 _LOG = logging.getLogger("newsfacts")
 
 
@@ -65,12 +62,12 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
         ModelError: the encoder cannot be found, has the wrong digest or no tokenizer.
     """
     folder = encoders.resolve(config.encoder)
-    taught = _taught(tasks, config.teacher, seed) if config.teacher else {}
-    set_seed(seed)
     tokenizer = _tokenizer(folder)
     # On a CPU, short texts train faster with plain attention than with the fused kernel.
     encoder = _encoder(folder, config.layers, attn_implementation="eager")
     _require_length(encoder, config.max_tokens, folder)
+    taught = _taught(tasks, config.teacher, seed) if config.teacher else {}
+    set_seed(seed)
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder_dropout
@@ -79,7 +76,7 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
         focused = any(example.focus for example in examples.train)
         head = LabelLogits(encoder, len(examples.labels), focused=focused, dropout=config.dropout)
         networks[task] = Network.of(head, tokenizer)
-    model = _WithLoss(
+    model = Objective(
         {task: network.module for task, network in networks.items()},
         config.label_smoothing,
         config.r_drop,
@@ -87,11 +84,11 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
     )
     inputs = max((network.inputs for network in networks.values()), key=len)
     texts = TextTokenizer(tokenizer.backend_tokenizer)
-    datasets = _datasets(tasks, model.columns, texts, config, taught)
+    train, dev = training_windows.datasets(tasks, model.columns, texts, config, taught)
     average = _AverageEpochs(model, config.averaged_epochs) if config.averaged_epochs > 1 else None
     choosing: TrainerCallback = average or EarlyStoppingCallback(early_stopping_patience=config.patience)
     with tempfile.TemporaryDirectory() as checkpoints:
-        steps = config.epochs * -(-len(datasets[0]) // config.batch_size)
+        steps = config.epochs * -(-len(train) // config.batch_size)
         arguments = TrainingArguments(
             output_dir=checkpoints,
             num_train_epochs=config.epochs,
@@ -122,9 +119,9 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
         trainer = Trainer(
             model=model,
             args=arguments,
-            train_dataset=datasets[0],
-            eval_dataset=datasets[1],
-            data_collator=partial(_collate, inputs=inputs),
+            train_dataset=train,
+            eval_dataset=dev,
+            data_collator=partial(training_windows.collate, inputs=inputs),
             compute_metrics=partial(_macro_f1, columns=model.columns),
             callbacks=[choosing, _LogEpochs()],
             optimizers=(_optimizer(model, config), None),
@@ -220,82 +217,6 @@ def _require_length(encoder: Any, tokens: int, folder: Path) -> None:
         ) from None
 
 
-class _WithLoss(nn.Module):
-    """Networks of one encoder as the Trainer takes them: each text counts in the loss of its own task.
-
-    The labels of all tasks stand side by side, each task's in its ``columns``. ``labels`` is 1 for each that a text has
-    or may have, shape (batch, all labels), and so tells its task; ``weight`` has shape (batch,). With R-Drop (Liang et
-    al. 2021), training reads the batch twice, under other dropout, and the divergence of the answers counts as well:
-    the logits then are those of both readings, one below the other. ``taught``, shape (batch, all labels), are
-    probabilities that a teacher gives, whose cross-entropy has the share ``teacher_weight`` of the loss.
-    """
-
-    def __init__(
-        self,
-        networks: Mapping[str, LabelLogits],
-        smoothing: float,
-        r_drop: float = 0.0,
-        teacher_weight: float = 0.0,
-    ) -> None:
-        super().__init__()
-        first = next(iter(networks.values()))
-        self.encoder = first.encoder
-        self.dropout = first.dropout
-        self.heads = nn.ModuleDict({task: network.head for task, network in networks.items()})
-        self.focused = {task: network.focused for task, network in networks.items()}
-        self.smoothing = smoothing
-        self.r_drop = r_drop
-        self.teacher_weight = teacher_weight
-        sizes = [network.head.out_features for network in networks.values()]
-        ends = list(accumulate(sizes))
-        self.columns = {task: slice(end - size, end) for task, size, end in zip(networks, sizes, ends, strict=True)}
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        weight: Tensor,
-        token_type_ids: Tensor | None = None,
-        focus_mask: Tensor | None = None,
-        taught: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        twice = self.training and self.r_drop > 0
-        if twice:
-            input_ids, attention_mask = input_ids.repeat(2, 1), attention_mask.repeat(2, 1)
-            labels, weight = labels.repeat(2, 1), weight.repeat(2)
-            token_type_ids = None if token_type_ids is None else token_type_ids.repeat(2, 1)
-            focus_mask = None if focus_mask is None else focus_mask.repeat(2, 1, 1)
-            taught = None if taught is None else taught.repeat(2, 1)
-        hidden = encoded(self.encoder, input_ids, attention_mask, token_type_ids)
-        logits = torch.full(labels.shape, -torch.inf)
-        total = torch.zeros(())
-        for task, head in self.heads.items():
-            columns = self.columns[task]
-            rows = labels[:, columns].any(dim=1)
-            focus = focus_mask[rows] if focus_mask is not None and self.focused[task] else None
-            own = head(self.dropout(pooled(hidden[rows], attention_mask[rows], focus))).float()
-            if focus is not None:
-                own = own.squeeze(1)  # each text of training has one focus
-            scores = nn.functional.log_softmax(own, dim=1)
-            # Where several labels are possible, their total probability counts (Cour et al. 2011, partial labels).
-            loss = -torch.logsumexp(scores.masked_fill(labels[rows, columns] == 0, -torch.inf), dim=1)
-            loss = (1 - self.smoothing) * loss - self.smoothing * scores.mean(dim=1)
-            if taught is not None:
-                answered = -(taught[rows, columns] * scores).sum(dim=1)
-                loss = (1 - self.teacher_weight) * loss + self.teacher_weight * answered
-            if twice:
-                loss = loss + self.r_drop * _divergence(*scores.chunk(2)).repeat(2)
-            total = total + (loss * weight[rows]).sum()
-            logits[rows, columns] = own.detach()
-        return {"loss": total / weight.sum(), "logits": logits}
-
-
-def _divergence(one: Tensor, other: Tensor) -> Tensor:
-    """Return the mean of both Kullback-Leibler divergences, row by row, between log-probabilities (rows, labels)."""
-    return ((one.exp() - other.exp()) * (one - other)).sum(dim=1) / 2
-
-
 class _LogEpochs(TrainerCallback):
     """A plain line for each epoch."""
 
@@ -343,79 +264,6 @@ def _optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
         [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()], fused=True
     )
-
-
-def _label_weights(examples: Sequence[Example], labels: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    shares = candidates(examples, labels)
-    counts = (shares / shares.sum(axis=1, keepdims=True)).sum(axis=0).clip(min=1)
-    weights: np.ndarray[Any, np.dtype[np.float64]] = np.sqrt(counts.mean() / counts)
-    return weights
-
-
-def _datasets(
-    tasks: Mapping[str, TaskExamples],
-    columns: Mapping[str, slice],
-    tokenizer: TextTokenizer,
-    config: Config,
-    taught: Mapping[str, Shares],
-) -> tuple[Dataset, Dataset]:
-    """Return the windows of all tasks, those to train on and those of dev; ``taught`` is empty without a teacher."""
-    train: list[dict[str, Any]] = []
-    dev: list[dict[str, Any]] = []
-    width = max(own.stop for own in columns.values())
-    for task, own in tasks.items():
-        weights = _label_weights(own.train, own.labels) if config.class_weight else np.ones(len(own.labels))
-        unlabelled = own.unlabelled if taught else ()
-        for examples, unknown, found in ((own.train, unlabelled, train), (own.dev, (), dev)):
-            anything = np.ones((len(unknown), len(own.labels)), dtype=np.float32)
-            gold: Shares = np.concatenate((candidates(examples, own.labels), anything))
-            placed = _placed(gold, columns[task], width)
-            answers = _placed(taught[task], columns[task], width) if taught and found is train else None
-            weight = gold @ weights / gold.sum(axis=1)
-            found += _rows([*examples, *unknown], placed, weight, answers, tokenizer, config.max_tokens)
-    return Dataset.from_list(train), Dataset.from_list(dev)
-
-
-def _placed(shares: Shares, columns: slice, width: int) -> Shares:
-    """Return a task's shares of its labels among the labels of all tasks."""
-    placed = np.zeros((len(shares), width), dtype=np.float32)
-    placed[:, columns] = shares
-    return placed
-
-
-def _rows(
-    examples: Sequence[Example],
-    labels: Shares,
-    weights: np.ndarray[Any, np.dtype[np.float64]],
-    taught: Shares | None,
-    tokenizer: TextTokenizer,
-    max_tokens: int,
-) -> list[dict[str, Any]]:
-    """Return the windows of examples; those of one share its weight."""
-    found = windows(examples, tokenizer, max_tokens)
-    share = 1 / np.bincount([window.example for window in found], minlength=len(examples)).clip(min=1)
-    return [
-        {
-            "ids": window.ids,
-            "types": window.types,
-            "focus": window.focus,
-            "labels": labels[window.example].tolist(),
-            "weight": float(weights[window.example] * share[window.example]),
-            "length": window.length,
-            **({} if taught is None else {"taught": taught[window.example].tolist()}),
-        }
-        for window in found
-    ]
-
-
-def _collate(rows: list[dict[str, Any]], inputs: Sequence[str]) -> dict[str, Tensor]:
-    padded = pad([[Window(0, row["ids"], row["types"], row["focus"])] for row in rows], inputs)
-    batch = {name: torch.from_numpy(array) for name, array in padded.items()}
-    batch["labels"] = torch.tensor([row["labels"] for row in rows])
-    batch["weight"] = torch.tensor([row["weight"] for row in rows])
-    if "taught" in rows[0]:
-        batch["taught"] = torch.tensor([row["taught"] for row in rows])
-    return batch
 
 
 def _macro_f1(prediction: EvalPrediction, columns: Mapping[str, slice]) -> dict[str, float]:

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from pipeline.classifiers import encoders, fine_tuning, transformer
-from pipeline.classifiers.contract import Example, TaskExamples
-from pipeline.classifiers.networks import LabelLogits
+from pipeline.classifiers.contract import TaskExamples
 from pipeline.classifiers.transformer import Config, TransformerClassifier
+from pipeline.errors import ConfigError
 from tests.classifiers.test_transformer import LABELS, best, config, pairs, sentences
 from tests.encoders import MAKERS
 
@@ -156,176 +152,9 @@ def test_an_altered_encoder_is_refused_before_training(tiny_encoders: dict[str, 
         fine_tuning.fit(TaskExamples(sentences(4, 1), sentences(4, 2), LABELS), given, seed=5)
 
 
-def test_a_label_weighs_by_the_root_of_its_examples_and_its_shares_of_partial_ones() -> None:
-    known = [Example(label, label=label) for label in ("praise", "praise", "praise", "blame", "unseen", "unseen")]
-    partial = [Example("either", among=("blame", "unseen"))] * 4
-    # 3 of praise, 1 + 4/2 of blame, 2 + 4/2 of unseen; without the shares blame would be the rarest by far.
-    counts = np.array([3, 3, 4])
-    found = fine_tuning._label_weights(known + partial, LABELS)
-    np.testing.assert_allclose(found, np.sqrt(counts.mean() / counts), rtol=1e-6)
-    alone = fine_tuning._label_weights(known, LABELS)
-    np.testing.assert_allclose(alone, np.sqrt(2 / np.array([3, 1, 2])), rtol=1e-6)
-
-
-def test_a_label_of_which_there_is_less_than_one_example_weighs_as_if_there_were_one() -> None:
-    examples = [Example("x", label="praise")] * 4 + [Example("x", among=("blame", "praise"))]
-    counts = np.array([4.5, 1, 1])
-    np.testing.assert_allclose(fine_tuning._label_weights(examples, LABELS), np.sqrt(counts.mean() / counts), rtol=1e-6)
-
-
-# --- the loss
-
-
-class Given(nn.Module):
-    """Stands for an encoder: the hidden state of token number ``n`` is row ``n``."""
-
-    def __init__(self, states: Tensor) -> None:
-        super().__init__()
-        self.states = nn.Parameter(states)
-        self.config = SimpleNamespace(hidden_size=states.shape[1])
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
-        return SimpleNamespace(last_hidden_state=self.states[input_ids])
-
-
-def learned(
-    logits: Tensor, possible: Tensor, weight: Tensor | None = None, smoothing: float = 0.0
-) -> tuple[Tensor, Tensor]:
-    """Return the network's loss where its logits are these, and the loss's gradient by each of them."""
-    count, labels = logits.shape
-    encoder = Given(logits)
-    network = LabelLogits(encoder, labels, focused=False)
-    with torch.no_grad():
-        network.head.weight.copy_(torch.eye(labels))
-        network.head.bias.zero_()
-    found = fine_tuning._WithLoss({"task": network}, smoothing)(
-        input_ids=torch.arange(count)[:, None],
-        attention_mask=torch.ones(count, 1),
-        labels=possible,
-        weight=torch.ones(count) if weight is None else weight,
-    )
-    found["loss"].backward()
-    assert encoder.states.grad is not None
-    return found["loss"].detach(), encoder.states.grad
-
-
-Case = tuple[Tensor, Tensor, Tensor]
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Draw logits of some texts, what each may be, and how much it weighs."""
-    labels = draw(st.integers(2, 5))
-    logits = st.lists(st.floats(-8, 8, width=32), min_size=labels, max_size=labels)
-    possible = st.lists(st.sampled_from([0.0, 1.0]), min_size=labels, max_size=labels).filter(any)
-    rows = draw(st.lists(st.tuples(logits, possible, st.floats(0.25, 4, width=32)), min_size=1, max_size=4))
-    numbers, candidates, weights = zip(*rows, strict=True)
-    return torch.tensor(numbers), torch.tensor(candidates), torch.tensor(weights)
-
-
-@given(cases(), st.sampled_from([0.0, 0.1, 0.5]))
-def test_the_loss_of_known_labels_is_cross_entropy_with_label_smoothing(case: Case, smoothing: float) -> None:
-    logits, possible, weight = case
-    gold = possible.argmax(dim=1)
-    found, _ = learned(logits, nn.functional.one_hot(gold, logits.shape[1]).float(), weight, smoothing)
-    each = nn.CrossEntropyLoss(reduction="none", label_smoothing=smoothing)(logits, gold)
-    torch.testing.assert_close(found, (each * weight).sum() / weight.sum(), atol=1e-5, rtol=1e-4)
-
-
-@given(cases())
-def test_the_loss_of_several_labels_is_minus_the_log_of_their_probability_together(case: Case) -> None:
-    logits, possible, weight = case
-    found, gradient = learned(logits, possible, weight)
-    together = (logits.double().softmax(dim=1) * possible).sum(dim=1)
-    expected = (-together.log() * weight).sum() / weight.sum()
-    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-4)
-    assert torch.isfinite(gradient).all()
-
-
-@given(cases())
-def test_a_text_that_may_be_anything_teaches_nothing(case: Case) -> None:
-    logits, possible, weight = case
-    found, gradient = learned(logits, torch.ones_like(possible), weight)
-    assert float(found) == pytest.approx(0, abs=1e-5)
-    assert gradient.abs().max() < 1e-5
-
-
-def test_of_what_a_text_may_be_nothing_is_preferred() -> None:
-    _, gradient = learned(torch.tensor([[0.5, 0.5, 2.0]]), torch.tensor([[1.0, 1.0, 0.0]]))
-    first, second, excluded = gradient[0].tolist()
-    assert first == pytest.approx(second)
-    assert first < 0 < excluded
-
-
-@given(cases(), st.floats(0.125, 4, width=32), st.integers(0, 2**31))
-def test_r_drop_adds_the_divergence_of_two_readings(case: Case, r_drop: float, seed: int) -> None:
-    logits, possible, weight = case
-    network = LabelLogits(Given(logits), logits.shape[1], focused=False, dropout=0.5)
-    batch = {
-        "input_ids": torch.arange(len(logits))[:, None],
-        "attention_mask": torch.ones(len(logits), 1),
-        "labels": possible,
-        "weight": weight,
-    }
-    model = fine_tuning._WithLoss({"task": network}, 0.1, r_drop).train()
-    torch.manual_seed(seed)
-    found = model(**batch)
-    readings = found["logits"].log_softmax(dim=1).chunk(2)
-    answered = nn.functional.kl_div(*readings, reduction="none", log_target=True).sum(dim=1)
-    answered = (answered + nn.functional.kl_div(*reversed(readings), reduction="none", log_target=True).sum(dim=1)) / 2
-    model.r_drop = 1e-12  # next to nothing, and the dropout is the same
-    torch.manual_seed(seed)
-    expected = model(**batch)["loss"] + r_drop * (answered * weight).sum() / weight.sum()
-    torch.testing.assert_close(found["loss"], expected, atol=1e-4, rtol=1e-4)
-
-
-def test_r_drop_pairs_the_readings_of_each_task_and_focus() -> None:
-    """Without dropout the two readings are equal, whatever stands in the batch: nothing is added."""
-    encoder = Given(torch.randn(6, 4))
-    networks = {
-        "focused": LabelLogits(encoder, 3, focused=True, dropout=0.0),
-        "plain": LabelLogits(encoder, 2, focused=False, dropout=0.0),
-    }
-    batch = {
-        "input_ids": torch.tensor([[0, 1], [2, 3], [4, 5]]),
-        "attention_mask": torch.ones(3, 2),
-        "labels": torch.tensor([[1.0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 1, 0, 0]]),
-        "weight": torch.tensor([1.0, 2.0, 0.5]),
-        "focus_mask": torch.tensor([[[1.0, 0]], [[0, 0]], [[0, 1]]]),
-    }
-    once, twice = (fine_tuning._WithLoss(networks, 0.1, r_drop).train()(**batch) for r_drop in (0.0, 3.0))
-    torch.testing.assert_close(twice["loss"], once["loss"])
-    torch.testing.assert_close(twice["logits"], once["logits"].repeat(2, 1))
-
-
-def test_r_drop_reads_once_where_nothing_is_learned() -> None:
-    network = LabelLogits(Given(torch.eye(2)), 2, focused=False, dropout=0.5)
-    model = fine_tuning._WithLoss({"task": network}, 0.0, 3.0).eval()
-    found = model(torch.tensor([[0], [1]]), torch.ones(2, 1), torch.eye(2), torch.ones(2))
-    assert found["logits"].shape == (2, 2)
-
-
 def test_r_drop_needs_readings_that_can_differ() -> None:
     with pytest.raises(ValueError, match="r_drop compares readings that differ in their dropout"):
         Config(r_drop=1.0, dropout=0.0, encoder_dropout=0.0)
-
-
-@given(cases(), st.floats(0.125, 1, width=32))
-def test_a_teacher_s_answers_have_their_share_in_the_loss(case: Case, share: float) -> None:
-    logits, possible, weight = case
-    taught = (logits.flip(0) / 2).softmax(dim=1)
-    network = LabelLogits(Given(logits), logits.shape[1], focused=False)
-    batch = {
-        "input_ids": torch.arange(len(logits))[:, None],
-        "attention_mask": torch.ones(len(logits), 1),
-        "labels": possible,
-        "weight": weight,
-    }
-    model = fine_tuning._WithLoss({"task": network}, 0.1, teacher_weight=share)
-    found, of_labels = model(**batch, taught=taught), model(**batch)["loss"]
-    answered = nn.CrossEntropyLoss(reduction="none")(found["logits"], taught)
-    expected = (1 - share) * of_labels + share * (answered * weight).sum() / weight.sum()
-    torch.testing.assert_close(found["loss"], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_what_a_teacher_says_to_texts_without_a_label_is_learned_and_nothing_of_it_is_kept(
@@ -349,29 +178,11 @@ def test_what_a_teacher_says_to_texts_without_a_label_is_learned_and_nothing_of_
     assert found.network().module.encoder.config.model_type == "bert"
 
 
-@given(cases(), cases(), st.randoms(use_true_random=False))
-def test_a_text_counts_in_its_own_task_alone(one: Case, other: Case, order: random.Random) -> None:
-    """Whatever else stands in its batch: the loss of a mixed one is the mean of all texts' own losses."""
-    sizes = [own[0].shape[1] for own in (one, other)]
-    states = torch.block_diag(one[0], other[0])
-    possible, weight = torch.block_diag(one[1], other[1]), torch.cat((one[2], other[2]))
-    encoder = Given(states)
-    networks = {task: LabelLogits(encoder, size, focused=False) for task, size in zip("ab", sizes, strict=True)}
-    with torch.no_grad():
-        for columns, network in zip((slice(0, sizes[0]), slice(sizes[0], sum(sizes))), networks.values(), strict=True):
-            network.head.weight.copy_(torch.eye(sum(sizes))[columns])
-            network.head.bias.zero_()
-    rows = order.sample(range(len(states)), len(states))
-    found = fine_tuning._WithLoss(networks, 0.1)(
-        input_ids=torch.tensor(rows)[:, None],
-        attention_mask=torch.ones(len(rows), 1),
-        labels=possible[rows],
-        weight=weight[rows],
-    )
-    apart = [(learned(*own, smoothing=0.1)[0], own[2].sum()) for own in (one, other)]
-    expected = sum(loss * share for loss, share in apart) / weight.sum()
-    torch.testing.assert_close(found["loss"].detach(), expected, atol=1e-5, rtol=1e-4)
-    own_logits = torch.where(
-        torch.block_diag(torch.ones_like(one[1]), torch.ones_like(other[1])) > 0, states, -torch.inf
-    )
-    torch.testing.assert_close(found["logits"], own_logits[rows])
+@pytest.mark.parametrize("wrong", [{"layers": 9}, {"max_tokens": 72}])
+def test_a_mistake_in_the_taught_encoder_s_settings_is_told_before_the_teacher_is_trained(
+    tiny_encoders: dict[str, Path], caplog: pytest.LogCaptureFixture, wrong: dict[str, int]
+) -> None:
+    teacher = config(tiny_encoders["roberta"]).model_dump()
+    with caplog.at_level(logging.INFO, logger="newsfacts"), pytest.raises(ConfigError, match=next(iter(wrong))):
+        fine_tuning.fit(TaskExamples([], [], LABELS), config(tiny_encoders["bert"], teacher=teacher, **wrong), seed=5)
+    assert not caplog.messages
