@@ -240,7 +240,9 @@ def evaluate(
     else:
         scored = labelling.evaluate_mapped(_task(task), gold, models / task, mapping)
     typer.echo(scored.json.decode())
-    _exit_beyond_ceiling(scored.rejected, scored.read, settings.max_rejected_share)
+    for reason in scored.rejected.told():
+        typer.echo(f"left out: {reason}", err=True)
+    _exit_beyond_ceiling(scored.rejected.counts, scored.read, settings.max_rejected_share)
 
 
 @app.command()

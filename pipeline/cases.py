@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import answers, claims, datasets, metrics, stance, topic
+from pipeline import answers, claims, datasets, metrics, stance, task_examples
 from pipeline.annotator import Body
 from pipeline.answers import KEPT, REMOVED, Answer
 from pipeline.article import CLAIM_LABELS, KEPT_ROLES, REMOVED_ROLES, ROLES, STANCE_LABELS, ClaimLabel
 from pipeline.boilerplate import lines as line_examples
-from pipeline.classifiers.contract import Example, Prediction, TaskExamples
+from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.store import Model
 from pipeline.cleaning import lines
 from pipeline.corpus import CleanArticle, LabelledArticle, roles_of_lines
@@ -47,20 +47,6 @@ def of_task(task: datasets.Task, articles: Sequence[LabelledArticle], topics: tu
     return of_stance(articles) if task == "stance" else of_claims(articles)
 
 
-def for_training(
-    task: datasets.Task,
-    train: Sequence[LabelledArticle],
-    dev: Sequence[LabelledArticle],
-    topics: Mapping[str, topic.Definition],
-) -> TaskExamples:
-    """Return what one of the tasks learns from articles: a topic's subjects too, and what a teacher can be asked."""
-    labels = tuple(topics)
-    own, stop = (of_task(task, articles, labels) for articles in (train, dev))
-    subjects = topic.subject_examples(topics) if task == "topic" else []
-    unlabelled = stance.other_names([*own.examples, *of_claims(train).examples]) if task == "stance" else ()
-    return TaskExamples([*own.examples, *subjects], stop.examples, own.labels, unlabelled)
-
-
 def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
     """Return the lines of cleaned articles with their roles."""
     examples: list[Example] = []
@@ -79,20 +65,17 @@ def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
 
 def of_topic(articles: Sequence[LabelledArticle], labels: tuple[str, ...]) -> Cases:
     """Return whole articles with their topics."""
-    examples = [topic.example(article.text, label=article.topic, group=article.id) for article in articles]
-    return Cases("topic", "articles", labels, examples)
+    return Cases("topic", "articles", labels, task_examples.of_articles("topic", articles))
 
 
 def of_stance(articles: Sequence[LabelledArticle]) -> Cases:
     """Return the sentences that name a target, with their stance toward it."""
-    examples = [example for article in articles for _, example in stance.examples(article)]
-    return Cases("stance", "sentences", STANCE_LABELS, examples)
+    return Cases("stance", "sentences", STANCE_LABELS, task_examples.of_articles("stance", articles))
 
 
 def of_claims(articles: Sequence[LabelledArticle]) -> Cases:
     """Return body sentences with their claim labels."""
-    examples = [example for article in articles for example in claims.examples(article)]
-    return Cases("claims", "sentences", CLAIM_LABELS, examples, claims.RANKED)
+    return Cases("claims", "sentences", CLAIM_LABELS, task_examples.of_articles("claims", articles), claims.RANKED)
 
 
 def attributes(article: GoldArticle) -> dict[str, str]:

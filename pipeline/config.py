@@ -27,12 +27,17 @@ SectionType = TypeVar("SectionType", bound=Section)
 
 
 class _Checked:
-    """Refuses a key that is given twice, of which YAML would silently take the last."""
+    """Refuses a key that is given twice, of which YAML would silently take the last, and one like ``no``, its false."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        if twice := [key for number, key in enumerate(keys) if key in keys[:number]]:
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        names = [key.value for key in keys]
+        if twice := [name for number, name in enumerate(names) if name in names[:number]]:
             raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
+        for key in keys:
+            if key.tag == "tag:yaml.org,2002:bool" and key.value.lower() not in ("true", "false"):
+                problem = f"the key {key.value!r} is a truth value in YAML; put it in quotes"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
         found: dict[Any, Any] = super().construct_mapping(node, deep)  # type: ignore[misc]
         return found
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline import cases, evaluation, topic
+from pipeline import cases, evaluation, task_examples, topic
 from pipeline.cases import Cases
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example, Prediction
@@ -96,7 +96,7 @@ def _predictions(
     for fold in range(len(parts)):
         dev = (fold + 1) % len(parts)
         train = [article for number, part in enumerate(parts) if number not in (fold, dev) for article in part]
-        examples = {task: cases.for_training(task, train, parts[dev], topics) for task in group}
+        examples = {task: task_examples.for_training(task, train, parts[dev], topics=topics) for task in group}
         chosen = training.train_group(group, examples)
         for task in by_fold:
             config = group[task]

@@ -165,11 +165,11 @@ def examples(folder: Path, task: Task, split: Split) -> list[Example]:
 def apart(found: Sequence[LabelledRecord]) -> tuple[list[LabelledRecord], list[Rejection]]:
     """Take out what a later split of the same task has too: no model is tuned or scored on what it saw."""
     later = {"train": ("dev", "test"), "dev": ("test",), "test": ()}
-    places = {(item.task, item.split, _plain(item.text)) for item in found}
+    places = {(item.task, item.split, plain(item.text)) for item in found}
     kept: list[LabelledRecord] = []
     rejections: list[Rejection] = []
     for item in found:
-        taken = [name for name in later[item.split] if (item.task, name, _plain(item.text)) in places]
+        taken = [name for name in later[item.split] if (item.task, name, plain(item.text)) in places]
         if taken:
             detail = f"its text also stands in {' and '.join(taken)}"
             rejections.append(Rejection(item.source, item.line, item.id, "held-out", detail))
@@ -178,7 +178,8 @@ def apart(found: Sequence[LabelledRecord]) -> tuple[list[LabelledRecord], list[R
     return kept, rejections
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a text without what two copies of it may differ in: case and white space."""
     return " ".join(text.casefold().split())
 
 

@@ -34,7 +34,8 @@ _DECLARED = {
 def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None]:
     """Return bytes as text, in which a byte-order mark stays, and the encoding if it had to be guessed.
 
-    ``declared`` is what a server called the encoding; it counts if there is no such mark and the bytes bear it out.
+    ``declared`` is what a server called the encoding; it counts if there is no such mark and the bytes bear it out. A
+    text in UTF-8 with a few faults counts as guessed, and has U+FFFD for each.
 
     Raises:
         InputError: the bytes are binary, cut off, or in no encoding that can be told.
@@ -54,6 +55,8 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
     except UnicodeDecodeError as error:
         if error.start >= len(content) - 3 and error.reason == "unexpected end of data":
             raise InputError("truncated-utf8", f"the last character is cut off at byte {error.start}") from None
+        if _is_faulty_utf8(content):
+            return content.decode("utf-8", errors="replace"), "utf-8"
         found = detect(content[:SAMPLE])
         if found is None:
             raise InputError("undecodable", f"not UTF-8 ({error.reason} at byte {error.start})") from None
@@ -61,6 +64,13 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
             return content.decode(found), found
         except UnicodeDecodeError as other:
             raise InputError("undecodable", f"neither UTF-8 nor {found} at byte {other.start}") from None
+
+
+def _is_faulty_utf8(content: bytes) -> bool:
+    """Tell whether more bytes make up letters of UTF-8 than cannot: those of another encoding hardly ever do."""
+    text = content.decode("utf-8", errors="surrogateescape")
+    faults = sum("\udc80" <= character <= "\udcff" for character in text)
+    return sum(character > "\x7f" for character in text) - faults > faults
 
 
 def _as_declared(content: bytes, declared: str | None) -> str | None:

@@ -70,11 +70,11 @@ def predict_file(task: Task, source: str, output: Path, model: Path) -> tuple[in
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores as indented JSON, how many records were read, and how many of them were unusable, by reason."""
+    """Scores as indented JSON, how many records were read, and which of them were unusable."""
 
     json: bytes
     read: int
-    rejected: Mapping[str, int]
+    rejected: rows.Tally
 
 
 def evaluate_file(task: Task, source: str, model: Path) -> Scored:
@@ -102,20 +102,20 @@ def evaluate_file(task: Task, source: str, model: Path) -> Scored:
             f"{source} has no usable line ({rejected.main()}); each needs the fields of "
             f"predict and a 'label', one of {', '.join(predictor.labels)}"
         )
-    return _scored(predictor, Answers(predictor.labels, examples, predictions, rejected.counts))
+    return _scored(predictor, Answers(predictor.labels, examples, predictions, rejected))
 
 
 @dataclass(frozen=True)
 class Answers:
     """A model's answers to labelled examples, over ``labels``, and what of the file has none.
 
-    ``rejected`` counts unusable records by reason, ``repeated`` those that stand in the file before.
+    ``rejected`` are the unusable records, ``repeated`` counts those that stand in the file before.
     """
 
     labels: tuple[str, ...]
     examples: Sequence[Example]
     predictions: Sequence[Prediction]
-    rejected: Mapping[str, int]
+    rejected: rows.Tally
     repeated: int = 0
 
 
@@ -167,7 +167,7 @@ def answer_mapped(predictor: Predictor, source: str, mapping: Path) -> Answers:
         for batch in progress(batches, label=task, unit="batches", total=len(batches))
         for prediction in predictor.predict(batch)
     ]
-    return Answers(labels, [group[0] for group in groups], predictions, rejected.counts, repeated)
+    return Answers(labels, [group[0] for group in groups], predictions, rejected, repeated)
 
 
 def _mapping(path: Path, task: Task) -> dict[str, Any]:
@@ -196,12 +196,12 @@ def _scored(predictor: Predictor, answers: Answers) -> Scored:
     cases = len(answers.examples)
     content = {
         "task": predictor.task,
-        "rejected": dict(answers.rejected),
+        "rejected": dict(answers.rejected.counts),
         "repeated": answers.repeated,
         "most_frequent_share": max(Counter(one.label or one.among for one in answers.examples).values()) / cases,
         **asdict(scores),
     }
-    read = cases + sum(answers.rejected.values()) + answers.repeated
+    read = cases + answers.rejected.counts.total() + answers.repeated
     return Scored(json.dumps(_rounded(content), indent=2, ensure_ascii=False).encode(), read, answers.rejected)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import cases, topic
+from pipeline import task_examples, topic
 from pipeline.classifiers import training
 from pipeline.corpus import LabelledArticle
 from pipeline.datasets import Task
@@ -52,14 +52,13 @@ def points(
 
     Those of a group are trained on one encoder. A size beyond the articles there are means all of them.
     """
-    labels = tuple(topics)
     order = sorted(train, key=lambda article: hashlib.sha256(article.id.encode()).digest())
     for size in sorted({min(size, len(order)) for size in sizes}):
         for group in groups:
             taken = order[:size]
             trained = training.train_group(
-                group, {task: cases.for_training(task, taken, dev, topics) for task in group}
+                group, {task: task_examples.for_training(task, taken, dev, topics=topics) for task in group}
             )
             for task, config in group.items():
                 score = round(trained[task].scores["dev_macro_f1"], 4)
-                yield Point(task, config.engine, size, len(cases.of_task(task, taken, labels).examples), score)
+                yield Point(task, config.engine, size, len(task_examples.of_articles(task, taken)), score)

@@ -1,4 +1,4 @@
-"""Whom an article names most, for texts that name no configured target: a heuristic, not a recogniser."""
+"""What may be names in a sentence, and whom an article names most: a heuristic, not a recogniser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def spans(sentence: str) -> Iterator[tuple[int, int]]:
     for match in _ENTITY.finditer(sentence):
         name = _name(match)
         if len(name) > 1 and not _TITLES.fullmatch(f"{name} "):
-            start = sentence.index(name, match.start())
+            start = match.start() + match.group().rindex(name)
             yield start, start + len(name)
 
 

@@ -85,12 +85,14 @@ class Tally:
 
     def main(self) -> str:
         """Return the most frequent reason with its first case, for messages on a file of which nothing is usable."""
-        if not self.counts:
-            return "it is empty"
-        [(reason, count)] = self.counts.most_common(1)
-        first = self._first[reason]
-        detail = first.detail if len(first.detail) <= _DETAIL else f"{first.detail[:_DETAIL]}…"
-        return f"{reason}{f' {count} times, first' if count > 1 else ''} in line {first.line}: {detail}"
+        return next(self.told(), "it is empty")
+
+    def told(self) -> Iterator[str]:
+        """Yield each reason with its first case, the most frequent first."""
+        for reason, count in self.counts.most_common():
+            first = self._first[reason]
+            detail = first.detail if len(first.detail) <= _DETAIL else f"{first.detail[:_DETAIL]}…"
+            yield f"{reason}{f' {count} times, first' if count > 1 else ''} in line {first.line}: {detail}"
 
 
 def read(

@@ -53,7 +53,10 @@ def of_text(text: str, target: str, start: Any = None, end: Any = None) -> list[
 
 
 def other_names(examples: Sequence[Example]) -> list[Example]:
-    """Return an example for each name in the texts that none of these examples is about; nobody has labelled them."""
+    """Return an example for each run of capitalised words that none of the examples is about, without a label.
+
+    Most are names. A word at the beginning of a sentence may be any.
+    """
     asked: dict[str, list[tuple[int, int]]] = {}
     for one in examples:
         asked.setdefault(one.text, []).extend([one.focus] if one.focus else [])

@@ -45,6 +45,7 @@ LAYERS = (
         "mining",
         "labelling",
         "cases",
+        "task_examples",
         "locating",
         "acceptance",
         "comparison",

@@ -246,7 +246,11 @@ def test_evaluate_prints_its_scores_and_fails_where_more_is_rejected_than_the_co
     config = tmp_path / "config.yaml"
     config.write_text("annotate: {max_rejected_share: 0.2}\n", encoding="utf-8")
     allowed = newsfacts(*given, "--config", config)
-    assert (allowed.code, allowed.out, allowed.err) == (0, outcome.out, "")
+    assert (allowed.code, allowed.out) == (0, outcome.out)
+    known = ", ".join(CLAIM_LABELS)
+    unknown, missing = sorted(allowed.err.splitlines(), reverse=True)
+    assert unknown == f"left out: unknown-label in line 9: 'rumour' is none of {known}"
+    assert missing.startswith("left out: missing-field in line 10: ")
 
 
 def test_evaluate_without_a_usable_line_says_what_a_line_needs(light_models: Path, tmp_path: Path) -> None:

@@ -148,3 +148,12 @@ def test_a_key_given_twice_is_refused_and_merged_keys_may_be_overridden(tmp_path
         config.load(path, ["clean", "split"])
     path.write_text("clean: &base {salt: a}\nsplit: {<<: *base, salt: b}\n", encoding="utf-8")
     assert config.load(path, ["clean", "split"]) == {"clean": {"salt": "a"}, "split": {"salt": "b"}}
+
+
+def test_a_key_that_yaml_takes_for_a_truth_value_is_refused_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "labels.yaml"
+    path.write_text("labels: {check: checkworthy, no: none}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"the key 'no' is a truth value in YAML; put it in quotes"):
+        config.read_yaml(path)
+    path.write_text("labels: {'no': none, true: factual}\n", encoding="utf-8")
+    assert config.read_yaml(path) == {"labels": {"no": "none", True: "factual"}}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import cases, cross_validation, topic
+from pipeline import cross_validation, topic
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import TaskExamples
 from pipeline.classifiers.store import Engine
@@ -119,12 +118,3 @@ def test_subjects_train_topics_alone_also_beside_other_tasks_of_their_encoder(mo
     subjects = {"subject:sport", "subject:weather"}
     assert all(seen["topic"] & subjects == subjects and not seen["claims"] & subjects for seen in groups_seen)
     assert len(groups_seen) == 3
-
-
-def test_a_teacher_of_stance_is_asked_about_names_in_the_sentences_of_training_and_in_no_others() -> None:
-    sentences = tuple(LabelledSentence(text, 0, 1, True, "none", ()) for text in ("we met Ann Cole.", "it rains."))
-    train = [replace(article(1, "A"), sentences=sentences)]
-    dev = [replace(article(2, "B"), sentences=(LabelledSentence("we met Sam Reed.", 0, 1, True, "none", ()),))]
-    found = {task: cases.for_training(task, train, dev, {}) for task in ("stance", "claims")}
-    assert [one.text[slice(*one.focus)] for one in found["stance"].unlabelled if one.focus] == ["Ann Cole"]
-    assert not found["claims"].unlabelled

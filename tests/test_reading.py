@@ -551,6 +551,29 @@ def test_a_table_with_two_columns_of_one_name_is_rejected_by_that_name(tmp_path:
     assert outcomes(tmp_path / "c.parquet") == [(1, "malformed-parquet")]
 
 
+def test_a_text_in_utf_8_with_a_few_faults_is_read_as_such_and_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "Zürich, 40 cafés \xff– übermorgen".encode().replace("ÿ".encode(), b"\xff"))
+    [article] = articles(path)
+    assert (article.raw, article.warnings) == ("Zürich, 40 cafés �– übermorgen", ("decoded: utf-8",))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "Президент подписал указ о новых налогах, сообщила во вторник пресс-служба правительства."),
+        ("gb18030", "中国外交部发言人星期二在北京表示，双方同意继续谈判，并呼吁各方保持克制，避免局势升级。"),
+        ("cp932", "首相は火曜日、東京で記者団に対し、新しい税制について説明した。野党は反対している。"),
+        ("euc_kr", "대통령은 화요일 서울에서 새로운 세금 정책을 발표했다고 대변인이 말했다."),
+        ("cp1253", "Ο πρωθυπουργός δήλωσε την Τρίτη ότι η κυβέρνηση θα συνεχίσει τις μεταρρυθμίσεις."),
+    ],
+)
+def test_a_text_in_another_encoding_is_not_taken_for_utf_8_with_faults(
+    tmp_path: Path, encoding: str, text: str
+) -> None:
+    [article] = articles(write(tmp_path / "a.txt", text.encode(encoding)))
+    assert article.raw == text
+
+
 def test_a_text_that_was_decoded_by_guess_says_so(tmp_path: Path) -> None:
     text = "La niña y el niño"
     guessed = [

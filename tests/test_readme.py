@@ -550,6 +550,22 @@ def test_the_function_for_spark_gives_a_row_for_each_row(light_models: Path) -> 
     assert [(one["id"], one["reason"]) for one in rejections] == [("b", "missing-field"), ("2", "wrong-type")]
 
 
+def test_the_lines_for_python_annotate_an_article(
+    light_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [code] = [
+        found for found in fenced(README.read_text(encoding="utf-8"), "python") if "annotator = Annotator(" in found
+    ]
+    (tmp_path / "models").symlink_to(light_models)
+    body = "Port closes\n\nThe port closed on Monday, two weeks before the council was to vote on it."
+    (tmp_path / "article.txt").write_text(f"{body}\n\nJoin our Telegram channel: t.me/example", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README", "exec"), names)
+    assert names["found"].text == body
+    assert [one.role for one in names["found"].removed] == ["promo"]
+
+
 def test_the_example_rule_of_contributing_matches_its_examples(tmp_path: Path) -> None:
     [rule] = [found for found in fenced(CONTRIBUTING.read_text(encoding="utf-8"), "yaml") if "pattern:" in found]
     (tmp_path / "xx.yaml").write_text(f"language: xx\nrules:\n{rule}", encoding="utf-8")

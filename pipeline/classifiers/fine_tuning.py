@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,11 +64,15 @@ def fit_together(tasks: Mapping[str, TaskExamples], config: Config, *, seed: int
     """
     folder = encoders.resolve(config.encoder)
     tokenizer = _tokenizer(folder)
+    set_seed(seed)  # what a checkpoint lacks, often the pooler, is drawn
     # On a CPU, short texts train faster with plain attention than with the fused kernel.
     encoder = _encoder(folder, config.layers, attn_implementation="eager")
     _require_length(encoder, config.max_tokens, folder)
-    taught = _taught(tasks, config.teacher, seed) if config.teacher else {}
-    set_seed(seed)
+    taught: dict[str, Shares] = {}
+    if config.teacher:
+        taught = _taught(tasks, config.teacher, seed)
+        gc.collect()  # the Trainer and the teacher's weights refer to each other
+        set_seed(seed)
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.encoder_dropout

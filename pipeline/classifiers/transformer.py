@@ -41,23 +41,23 @@ class Config(Section):
     """Leave the token vectors, half of the weights, as pretrained: words that training lacks keep their meaning."""
     max_tokens: int = Field(default=128, gt=0, multiple_of=LENGTHS)
     """Tokens of one window; a longer text is read in several windows, never cut."""
-    epochs: int = 4
-    batch_size: int = 32
-    learning_rate: float = 2e-4
+    epochs: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=2e-4, gt=0)
     """For the encoder; the head learns ten times as fast."""
-    warmup_share: float = 0.1
-    weight_decay: float = 0.01
-    dropout: float = 0.1
+    warmup_share: float = Field(default=0.1, ge=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     """Before the head."""
-    encoder_dropout: float = 0.1
+    encoder_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Within the encoder while it trains; without any, an epoch takes a fifth less time."""
-    label_smoothing: float = 0.0
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     r_drop: float = Field(default=0.0, ge=0)
     """Weight of the divergence between two readings of a text that differ in their dropout. Any doubles the time of
     training. (Liang et al. 2021; their α is twice this, since they add up the loss of the readings.)"""
     class_weight: bool = True
     """Weigh labels inversely to the square root of their frequency."""
-    patience: int = 2
+    patience: int = Field(default=2, ge=1)
     """Epochs without a better dev macro-F1 before training stops."""
     averaged_epochs: int = Field(default=1, ge=1)
     """Last epochs whose weights are averaged (Izmailov et al. 2018); 1 takes the epoch that is best on dev instead,

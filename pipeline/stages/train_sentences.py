@@ -9,11 +9,9 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from pipeline import claims, stance
-from pipeline import datasets as added
-from pipeline.article import CLAIM_LABELS, STANCE_LABELS
+from pipeline import stance, task_examples
 from pipeline.classifiers import training
-from pipeline.classifiers.contract import Example, Prediction, TaskExamples
+from pipeline.classifiers.contract import Prediction
 from pipeline.classifiers.store import Engine
 from pipeline.classifiers.training import Trained
 from pipeline.config import Section
@@ -71,7 +69,8 @@ def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], place: str 
         if isinstance(value, Section) and isinstance(theirs[name], Section):
             yield from _differences(dict(value), dict(theirs[name]), f"{place}{name}.")
         elif value != theirs[name]:
-            yield f"stance.{place}{name} is {value!r}, claims.{place}{name} is {theirs[name]!r}"
+            said, other = ("given" if isinstance(one, Section) else repr(one) for one in (value, theirs[name]))
+            yield f"stance.{place}{name} is {said}, claims.{place}{name} is {other}"
 
 
 def run(
@@ -81,22 +80,8 @@ def run(
     load_targets(targets)  # a broken file should stop the run here, not at inference
     splits = read_split(split)
     train, dev = (read_labelled(stripped, splits, name) for name in ("train", "dev"))
-    seeds: dict[Task, list[Example]] = {"stance": _stances(dev), "claims": _claims(dev)}
-    stances = _stances(train) + added.examples(datasets, "stance", "train")
-    claimed = _claims(train) + added.examples(datasets, "claims", "train")
-    examples: dict[Task, TaskExamples] = {
-        "stance": TaskExamples(
-            stances,
-            seeds["stance"] + added.examples(datasets, "stance", "dev"),
-            STANCE_LABELS,
-            unlabelled=stance.other_names([*stances, *claimed]),
-        ),
-        "claims": TaskExamples(
-            claimed,
-            seeds["claims"] + added.examples(datasets, "claims", "dev"),
-            CLAIM_LABELS,
-        ),
-    }
+    tasks: tuple[Task, ...] = ("stance", "claims")
+    examples = {task: task_examples.for_training(task, train, dev, topics={}, added=datasets) for task in tasks}
     trained = {task: found for group in config.groups for task, found in training.train_group(group, examples).items()}
     aggregation = _aggregation(dev, trained["stance"], config.stance.target_article_precision)
     assets: dict[Task, dict[str, bytes]] = {
@@ -108,17 +93,10 @@ def run(
     settings: dict[Task, training.Config] = {"stance": config.stance, "claims": config.claims}
     for task, own in settings.items():
         found = training.compare(trained[task], own, examples[task], task=task, data=data, compared=compared / task)
-        training.save(trained[task], models / task, own, task=task, data=data, assets=assets[task], seeds=seeds[task])
+        seeds = task_examples.of_articles(task, dev)
+        training.save(trained[task], models / task, own, task=task, data=data, assets=assets[task], seeds=seeds)
         scores |= {f"{task}_{name}": value for name, value in found.items()}
     return scores | {"stance_article_min_score": aggregation.min_score}
-
-
-def _stances(articles: Sequence[LabelledArticle]) -> list[Example]:
-    return [example for article in articles for _, example in stance.examples(article)]
-
-
-def _claims(articles: Sequence[LabelledArticle]) -> list[Example]:
-    return [example for article in articles for example in claims.examples(article)]
 
 
 def _aggregation(articles: Sequence[LabelledArticle], trained: Trained, precision: float) -> Aggregation:

@@ -9,12 +9,15 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.pyfunc import PythonModel
 
 from pipeline.annotator import Stripper
 from pipeline.article import Article
 from pipeline.classifiers import store
+from pipeline.classifiers.contract import Example
 from pipeline.datasets import TASKS
+from pipeline.errors import InputError
 from pipeline.predicting import Predictor
 
 
@@ -35,11 +38,15 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002  # the same
     ) -> pd.DataFrame:
-        """Return label, score and abstained for each row; for boilerplate, the stripped text and what was removed."""
+        """Return label, score and abstained for each row; for boilerplate, the stripped text and what was removed.
+
+        Raises:
+            MlflowException: a row cannot be used; the message names the first, and a server answers with 400.
+        """
         records = model_input.to_dict("records")
         if isinstance(self._model, Stripper):
             return _stripped(self._model, [str(record["text"]) for record in records])
-        predictions = self._model.predict([self._model.examples(_present(record)) for record in records])
+        predictions = self._model.predict([_examples(self._model, row, record) for row, record in enumerate(records)])
         return pd.DataFrame(
             {
                 "label": [prediction.label for prediction in predictions],
@@ -47,6 +54,14 @@ class ServedModel(PythonModel):
                 "abstained": [prediction.abstained for prediction in predictions],
             }
         )
+
+
+def _examples(model: Predictor, row: int, record: Mapping[Any, Any]) -> list[Example]:
+    try:
+        return model.examples(_present(record))
+    except InputError as error:
+        reason = f"row {row} (the first is 0) cannot be used, {error.reason}: {error}; leave it out, or mend it"
+        raise MlflowException(reason, error_code=INVALID_PARAMETER_VALUE) from None
 
 
 def _present(record: Mapping[Any, Any]) -> dict[str, Any]:

@@ -97,6 +97,9 @@ def test_settings_in_which_the_tasks_of_one_encoder_differ_are_refused_by_name(t
     assert "stance.transformer.epochs is 3, claims.transformer.epochs is 2; one encoder is trained in one" in message
     assert "max_tokens" not in message
     assert len(trained.config("train_sentences", one_encoder=False, **given).groups) == 2
+    taught = {"engine": "transformer", "transformer": {"teacher": {"epochs": 2}}}
+    with pytest.raises(ConfigError, match=r"stance\.transformer\.teacher is given, claims\.\S+ is None"):
+        trained.config("train_sentences", stance=taught)
     apart = trained.config("train_sentences", stance=given["stance"], claims=LINEAR)
     assert [list(group) for group in apart.groups] == [["stance"], ["claims"]]
 

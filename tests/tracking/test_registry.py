@@ -7,6 +7,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import urllib.error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -190,6 +191,10 @@ def test_mlflow_serves_the_champion_as_its_folder_answers(
 ) -> None:
     with served("models:/newsfacts-topic@champion", registered.uri, tmp_path) as server:
         same("topic", server.answers(RECORDS["topic"]), light_models / "topic")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            server.answers([RECORDS["topic"][0], {"text": ""}])
+        assert refused.value.code == 400
+        assert "row 1 (the first is 0) cannot be used, empty" in refused.value.read().decode()
 
 
 def answering(folder: Path, answer: Callable[[DevCase], str], *, group: str | None = None) -> None:
