@@ -19,7 +19,7 @@ from pipeline.errors import ConfigError
 class Section(BaseModel):
     """Base of every configuration section; it lives beside the code that obeys it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 _MAX_SHOWN = 60  # characters of a wrong value
@@ -27,16 +27,20 @@ SectionType = TypeVar("SectionType", bound=Section)
 
 
 class _Checked:
-    """Refuses a key that is given twice, of which YAML would silently take the last, and one like ``no``, its false."""
+    """Refuses keys that YAML would silently lose or change: those given twice, and words such as ``no``."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        names = [key.value for key in keys]
-        if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+        names = [self.construct_object(key) for key in keys]  # type: ignore[attr-defined]
+        if twice := [key.value for number, key in enumerate(keys) if names[number] in names[:number]]:
             raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
-        for key in keys:
-            if key.tag == "tag:yaml.org,2002:bool" and key.value.lower() not in ("true", "false"):
+        for key, name in zip(keys, names, strict=True):
+            # Written as JSON writes it, a truth value is what files of labels say; 'no' or 'True' is a word.
+            if isinstance(name, bool) and key.value not in ("true", "false"):
                 problem = f"the key {key.value!r} is a truth value in YAML; put it in quotes"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            if not isinstance(name, (str, int, float, type(None))):
+                problem = f"the key {key.value!r} is a {type(name).__name__} in YAML; put it in quotes"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
         found: dict[Any, Any] = super().construct_mapping(node, deep)  # type: ignore[misc]
         return found

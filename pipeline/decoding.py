@@ -9,6 +9,7 @@ import charset_normalizer
 from pipeline.errors import InputError
 
 SAMPLE = 1_000_000  # bytes by which an encoding is told
+_FEW = 3  # letters that a few words in another encoding may make up by chance
 # Encodings that keep the byte-order mark: raw is the input as decoded.
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # What pages are really written in. Over all that it knows, the detector takes "café" for an Arabic encoding.
@@ -67,10 +68,14 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
 
 
 def _is_faulty_utf8(content: bytes) -> bool:
-    """Tell whether more bytes make up letters of UTF-8 than cannot: those of another encoding hardly ever do."""
+    """Tell whether there are more letters of UTF-8 than faults, and not just a few; ASCII counts for neither.
+
+    Bytes of another encoding hardly ever make up such a letter.
+    """
     text = content.decode("utf-8", errors="surrogateescape")
     faults = sum("\udc80" <= character <= "\udcff" for character in text)
-    return sum(character > "\x7f" for character in text) - faults > faults
+    letters = sum(character > "\x7f" for character in text) - faults
+    return letters >= _FEW and letters > faults
 
 
 def _as_declared(content: bytes, declared: str | None) -> str | None:

@@ -39,7 +39,7 @@ def for_training(
     """Return what a task is trained on, and what guides its training, from articles and a folder of added data sets.
 
     Topics are also taught by their subjects. A teacher of stance can be asked about other names in the sentences that
-    stance and claims are trained on, but for those of claims that stance is scored on.
+    stance and claims are trained on, but for those of claims that stand in stance's dev or an added test set.
     """
 
     def of(wanted: Task, articles: Sequence[LabelledArticle], split: Split) -> list[Example]:

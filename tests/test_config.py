@@ -155,5 +155,14 @@ def test_a_key_that_yaml_takes_for_a_truth_value_is_refused_as_it_is_written(tmp
     path.write_text("labels: {check: checkworthy, no: none}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"the key 'no' is a truth value in YAML; put it in quotes"):
         config.read_yaml(path)
+    path.write_text("labels: {True: none}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="the key 'True' is a truth value"):
+        config.read_yaml(path)
+    path.write_text("labels: {2020-01-01: none}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="the key '2020-01-01' is a date in YAML; put it in quotes"):
+        config.read_yaml(path)
+    path.write_text("labels: {1.0: none, 1: factual}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="the key '1' is given twice"):
+        config.read_yaml(path)
     path.write_text("labels: {'no': none, true: factual}\n", encoding="utf-8")
     assert config.read_yaml(path) == {"labels": {"no": "none", True: "factual"}}

@@ -12,6 +12,7 @@ import pandas as pd
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.pyfunc import PythonModel
 
+from pipeline import rows
 from pipeline.annotator import Stripper
 from pipeline.article import Article
 from pipeline.classifiers import store
@@ -45,7 +46,7 @@ class ServedModel(PythonModel):
         """
         records = model_input.to_dict("records")
         if isinstance(self._model, Stripper):
-            return _stripped(self._model, [str(record["text"]) for record in records])
+            return _stripped(self._model, [_text(row, record) for row, record in enumerate(records)])
         predictions = self._model.predict([_examples(self._model, row, record) for row, record in enumerate(records)])
         return pd.DataFrame(
             {
@@ -60,8 +61,19 @@ def _examples(model: Predictor, row: int, record: Mapping[Any, Any]) -> list[Exa
     try:
         return model.examples(_present(record))
     except InputError as error:
-        reason = f"row {row} (the first is 0) cannot be used, {error.reason}: {error}; leave it out, or mend it"
-        raise MlflowException(reason, error_code=INVALID_PARAMETER_VALUE) from None
+        raise _unusable(row, error) from None
+
+
+def _text(row: int, record: Mapping[Any, Any]) -> str:
+    try:
+        return rows.text_field(_present(record), "text")
+    except InputError as error:
+        raise _unusable(row, error) from None
+
+
+def _unusable(row: int, error: InputError) -> MlflowException:
+    reason = f"row {row} (the first is 0) cannot be used, {error.reason}: {error}; leave it out, or mend it"
+    return MlflowException(reason, error_code=INVALID_PARAMETER_VALUE)
 
 
 def _present(record: Mapping[Any, Any]) -> dict[str, Any]:

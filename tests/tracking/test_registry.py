@@ -11,9 +11,12 @@ import urllib.error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 from pipeline.annotator import Stripper
 from pipeline.article import Article
@@ -22,6 +25,7 @@ from pipeline.classifiers.dev import DevCase
 from pipeline.datasets import TASKS, Task
 from pipeline.predicting import Predictor
 from pipeline.records import file_digest, read_jsonl, write_jsonl
+from pipeline.tracking.served_model import ServedModel
 from tests.tracking.serving import environment, served
 from tests.tracking.stores import Store
 from tests.trained import Trained
@@ -195,6 +199,15 @@ def test_mlflow_serves_the_champion_as_its_folder_answers(
             server.answers([RECORDS["topic"][0], {"text": ""}])
         assert refused.value.code == 400
         assert "row 1 (the first is 0) cannot be used, empty" in refused.value.read().decode()
+
+
+@pytest.mark.parametrize("task", ["boilerplate", "claims"])
+def test_a_row_without_text_is_named_not_answered(light_models: Path, task: str) -> None:
+    model = ServedModel()
+    model.load_context(SimpleNamespace(artifacts={"model": str(light_models / task)}))
+    for lacking in (pd.DataFrame({"text": ["It rained.", None]}), pd.DataFrame({"text": ["It rained.", " "]})):
+        with pytest.raises(MlflowException, match=r"row 1 \(the first is 0\) cannot be used, (missing-field|empty): "):
+            model.predict(None, lacking)
 
 
 def answering(folder: Path, answer: Callable[[DevCase], str], *, group: str | None = None) -> None:
