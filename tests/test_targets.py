@@ -150,7 +150,8 @@ def test_the_file_of_targets_is_read_in_its_order(tmp_path: Path) -> None:
         ("NATO:", "aliases of 'NATO' are None, not a list"),
         ("NATO: [the alliance, '']", "aliases of 'NATO'"),
         ("Norway: [NO]", "aliases of 'Norway'"),  # YAML takes NO for false
-        ("NO: [Norway]", "target False is no name; put it in quotes"),
+        ("NO: [Norway]", "the key 'NO' is a truth value in YAML; put it in quotes"),
+        ("1984: [Orwell]", "target 1984 is no name; put it in quotes"),
         ("'': [Norway]", "target '' is no name"),
     ],
 )
