@@ -179,18 +179,21 @@ def mine(
     config: ConfigOption = None,
 ) -> None:
     """Learn which blocks outlets repeat, without labels; 'annotate --recurring' removes them."""
-    from pipeline import mining, rows
+    from pipeline import mining
 
     _check_inputs(inputs, output)
     settings = _annotate_config(config)
     mined = mining.mine_files(inputs, output, models / "boilerplate", settings.reading, _recurring_config(config))
+    rejected = mined.rejected.counts.total()
     typer.echo(
         f"{mined.blocks} blocks of {mined.outlets} outlets in {output}, from {mined.articles} articles"
         + (f", {mined.without_outlet} of them without source or url" if mined.without_outlet else "")
-        + (f"; {mined.rejected.total()} inputs left aside: {rows.counted(mined.rejected)}" if mined.rejected else ""),
+        + (f"; {rejected} inputs left out" if rejected else ""),
         err=True,
     )
-    _exit_beyond_ceiling(mined.rejected, mined.articles + mined.rejected.total(), settings.max_rejected_share)
+    for reason in mined.rejected.told(of_several=True):
+        typer.echo(f"left out: {reason}", err=True)
+    _exit_beyond_ceiling(mined.rejected.counts, mined.articles + rejected, settings.max_rejected_share)
 
 
 @app.command()

@@ -40,13 +40,6 @@ class Cases:
     """Label whose probability should rank the examples."""
 
 
-def of_task(task: datasets.Task, articles: Sequence[LabelledArticle], topics: tuple[str, ...]) -> Cases:
-    """Return the cases of one of the trained tasks; ``topics`` are the labels that a topic may have."""
-    if task == "topic":
-        return of_topic(articles, topics)
-    return of_stance(articles) if task == "stance" else of_claims(articles)
-
-
 def of_lines(articles: Sequence[CleanArticle], gold: Gold) -> Cases:
     """Return the lines of cleaned articles with their roles."""
     examples: list[Example] = []

@@ -133,6 +133,7 @@ _BOUNDS = {
     "string_pattern_mismatch": "a string that matches {pattern}",
     "string_too_short": "a string of length {min_length} or more",
 }
+_WORDS = ("string_type", "literal_error", "string_pattern_mismatch")
 _MEMBER = re.compile(r"str|int|float|bool|(?:tuple|list)\[.*\]")  # of a union, which pydantic names in the place
 
 
@@ -141,6 +142,7 @@ def _faults(model: type[BaseModel], error: ValidationError) -> list[str]:
     messages: list[str] = []
     kinds: dict[str, list[str]] = {}
     shown: dict[str, str] = {}
+    hints: dict[str, str] = {}
     for fault in error.errors():
         kind, context = fault["type"], fault.get("ctx", {})
         loc = tuple(part for part in fault["loc"] if not (isinstance(part, str) and _MEMBER.fullmatch(part)))
@@ -157,10 +159,14 @@ def _faults(model: type[BaseModel], error: ValidationError) -> list[str]:
         elif kind in _KINDS or kind in _BOUNDS:
             kinds.setdefault(place, []).append(_KINDS.get(kind) or _BOUNDS[kind].format(**context))
             shown[place] = _shown(fault["input"])
+            if isinstance(fault["input"], bool) and kind in _WORDS:
+                hints[place] = "; YAML takes no, yes, on and off for truth values, so put the word in quotes"
         else:
             messages.append(f"{place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, not {_shown(fault['input'])}")
     for place, words in kinds.items():
-        messages.append(f"{place}: must be {' or '.join(dict.fromkeys(words))}, not {shown[place]}")
+        messages.append(
+            f"{place}: must be {' or '.join(dict.fromkeys(words))}, not {shown[place]}{hints.get(place, '')}"
+        )
     return messages
 
 

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline import cases, evaluation, task_examples, topic
-from pipeline.cases import Cases
+from pipeline import evaluation, task_examples, topic
 from pipeline.classifiers import training
 from pipeline.classifiers.contract import Example, Prediction
 from pipeline.classifiers.store import Engine
@@ -71,13 +70,13 @@ def out_of_fold(
         asked = [task for task in group if task in tasks]
         if not asked:
             continue
-        by_fold = {task: [cases.of_task(task, part, tuple(topics)) for part in parts] for task in asked}
+        by_fold = {task: [task_examples.of_articles(task, part) for part in parts] for task in asked}
         for seed in seeds:
             seeded = {task: config.model_copy(update={"seed": seed}) for task, config in group.items()}
             found = _predictions(seeded, parts, topics, by_fold)
             for task in asked:
-                examples = [example for own in by_fold[task] for example in own.examples]
-                labels = by_fold[task][0].labels
+                examples = [example for own in by_fold[task] for example in own]
+                labels = task_examples.labels(task, topics)
                 scores = [
                     evaluation.score(engine, examples, predictions, labels, seed=seed)
                     for engine, predictions in found[task].items()
@@ -89,7 +88,7 @@ def _predictions(
     group: Mapping[Task, training.Config],
     parts: Sequence[Sequence[LabelledArticle]],
     topics: Mapping[str, topic.Definition],
-    by_fold: Mapping[Task, Sequence[Cases]],
+    by_fold: Mapping[Task, Sequence[Sequence[Example]]],
 ) -> dict[Task, dict[Engine, list[Prediction]]]:
     """Return what each engine of a task says to its cases of all folds."""
     found: dict[Task, dict[Engine, list[Prediction]]] = {task: {} for task in by_fold}
@@ -105,20 +104,18 @@ def _predictions(
                 if engine not in trained:
                     trained[engine] = training.train_beside(chosen[task], config, engine, examples[task])
             for engine, model in trained.items():
-                found[task].setdefault(engine, []).extend(model.predict(by_fold[task][fold].examples))
+                found[task].setdefault(engine, []).extend(model.predict(by_fold[task][fold]))
     return found
 
 
-def _majority(by_fold: Sequence[Cases], labels: Sequence[str], seed: int) -> Scores:
+def _majority(by_fold: Sequence[Sequence[Example]], labels: Sequence[str], seed: int) -> Scores:
     examples: list[Example] = []
     found: list[Prediction] = []
     for fold, held_out in enumerate(by_fold):
-        counts = Counter(
-            one.label for number, own in enumerate(by_fold) if number != fold for one in own.examples if one.label
-        )
+        counts = Counter(one.label for number, own in enumerate(by_fold) if number != fold for one in own if one.label)
         label = counts.most_common(1)[0][0]
-        examples += held_out.examples
-        found += [Prediction(label, 1.0, {label: 1.0}, False)] * len(held_out.examples)
+        examples += held_out
+        found += [Prediction(label, 1.0, {label: 1.0}, False)] * len(held_out)
     scores = evaluation.score("majority", examples, found, labels, seed=seed)
     return replace(scores, calibration_error=None, calibration_interval=None)
 

@@ -9,7 +9,6 @@ import charset_normalizer
 from pipeline.errors import InputError
 
 SAMPLE = 1_000_000  # bytes by which an encoding is told
-_FEW = 3  # letters that a few words in another encoding may make up by chance
 # Encodings that keep the byte-order mark: raw is the input as decoded.
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # What pages are really written in. Over all that it knows, the detector takes "café" for an Arabic encoding.
@@ -56,7 +55,7 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
     except UnicodeDecodeError as error:
         if error.start >= len(content) - 3 and error.reason == "unexpected end of data":
             raise InputError("truncated-utf8", f"the last character is cut off at byte {error.start}") from None
-        if _is_faulty_utf8(content):
+        if _is_utf8(content):
             return content.decode("utf-8", errors="replace"), "utf-8"
         found = detect(content[:SAMPLE])
         if found is None:
@@ -67,15 +66,15 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
             raise InputError("undecodable", f"neither UTF-8 nor {found} at byte {other.start}") from None
 
 
-def _is_faulty_utf8(content: bytes) -> bool:
-    """Tell whether there are more letters of UTF-8 than faults, and not just a few; ASCII counts for neither.
+def _is_utf8(content: bytes) -> bool:
+    """Tell whether there are at least as many letters of UTF-8 as faults; ASCII counts for neither.
 
-    Bytes of another encoding hardly ever make up such a letter.
+    Bytes of another encoding hardly ever make up such a letter. The last one may be cut off.
     """
-    text = content.decode("utf-8", errors="surrogateescape")
+    text = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape").decode(content)
     faults = sum("\udc80" <= character <= "\udcff" for character in text)
     letters = sum(character > "\x7f" for character in text) - faults
-    return letters >= _FEW and letters > faults
+    return letters >= faults
 
 
 def _as_declared(content: bytes, declared: str | None) -> str | None:
@@ -107,12 +106,5 @@ def table_encoding(sample: bytes) -> tuple[str, bool]:
     """
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16", False
-    faulty = False
-    # Bytes of another encoding hardly ever make up a letter of this one.
-    for character in codecs.getincrementaldecoder("utf-8-sig")(errors="surrogateescape").decode(sample):
-        if "\udc80" <= character <= "\udcff":
-            faulty = True
-        elif character > "\x7f":
-            return "utf-8-sig", False
-    found = detect(sample) if faulty else None
+    found = None if sample.startswith(codecs.BOM_UTF8) or _is_utf8(sample) else detect(sample)
     return found or "utf-8-sig", found is not None

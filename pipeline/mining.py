@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import listing, reading, writing
+from pipeline import listing, reading, rows, writing
 from pipeline.article import Article
 from pipeline.boilerplate import recurring
 from pipeline.boilerplate.recurring import Config, Miner
@@ -22,11 +21,11 @@ from pipeline.storage import Meter
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """What was read, and what came of it; ``rejected`` counts inputs by reason."""
+    """What was read, and what came of it."""
 
     articles: int
     without_outlet: int
-    rejected: Counter[str]
+    rejected: rows.Tally
     outlets: int
     blocks: int
 
@@ -53,13 +52,13 @@ def mine_files(
 
     miner = Miner(scores, config)
     articles = without = 0
-    rejected: Counter[str] = Counter()
+    rejected = rows.Tally()
     given = list(inputs)
     meter = Meter()
     items = reading.read(given, reading_config, meter)
     for item in progress(items, label="mine", unit="articles", total=listing.total(given), work=meter.take):
         if not isinstance(item, Article):
-            rejected[item.reason] += 1
+            rejected.add(item)
             continue
         articles += 1
         without += recurring.outlet_of(item) is None

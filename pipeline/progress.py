@@ -45,7 +45,7 @@ class Progress:
         self._clock = clock
         self._count = self._work = 0
         self._found = 0  # counted already when this run began
-        self._found_share = 0.0
+        self._found_shares: tuple[float, ...] = ()
         self._started = self._told = clock()
         self._bar: tqdm[Any] | None = None
         if interactive():
@@ -66,7 +66,7 @@ class Progress:
         self._count += count
         self._work += work
         self._found = self._count
-        self._found_share = self._share() or 0.0
+        self._found_shares = self._shares()
 
     def advance(self, count: int, work: int = 0) -> None:
         """Count what is done, and show it if it is time."""
@@ -81,18 +81,21 @@ class Progress:
             share = self._share()
             _LOG.info("%s%s", self._said(now), "" if share is None else f", {100 * share:.0f} % done")
 
+    def _shares(self) -> tuple[float, ...]:
+        """Return what share is done of each thing that may end the work, the total and the limit."""
+        goals = ((self._work, self._total), (self._count, self._limit))
+        return tuple(min(1.0, done / goal) for done, goal in goals if goal)
+
     def _share(self) -> float | None:
-        shares = [self._work / self._total] if self._total else []
-        shares += [self._count / self._limit] if self._limit else []
-        return min(1.0, max(shares)) if shares else None
+        return max(self._shares(), default=None)
 
     def _said(self, now: float) -> str:
         seconds = max(now - self._started, 1e-9)
         said = f"{self._label}: {self._count} {self._unit}, {(self._count - self._found) / seconds:.1f}/s"
-        share = self._share()
-        if share is None or share <= self._found_share:
-            return said
-        return f"{said}, {_duration(seconds * (1 - share) / (share - self._found_share))} left"
+        shares = self._shares()
+        found = self._found_shares or (0.0,) * len(shares)
+        left = [seconds * (1 - share) / (share - at) for share, at in zip(shares, found, strict=True) if share > at]
+        return f"{said}, {_duration(min(left))} left" if left else said
 
 
 def progress(

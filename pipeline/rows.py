@@ -87,12 +87,13 @@ class Tally:
         """Return the most frequent reason with its first case, for messages on a file of which nothing is usable."""
         return next(self.told(), "it is empty")
 
-    def told(self) -> Iterator[str]:
-        """Yield each reason with its first case, the most frequent first."""
+    def told(self, *, of_several: bool = False) -> Iterator[str]:
+        """Yield each reason with its first case, the most frequent first; of several inputs, that case's is named."""
         for reason, count in self.counts.most_common():
             first = self._first[reason]
             detail = first.detail if len(first.detail) <= _DETAIL else f"{first.detail[:_DETAIL]}…"
-            yield f"{reason}{f' {count} times, first' if count > 1 else ''} in line {first.line}: {detail}"
+            place = f"{f' {count} times, first' if count > 1 else ''} in line {first.line}"
+            yield f"{reason}{place}{f' of {first.input}' if of_several else ''}: {detail}"
 
 
 def read(

@@ -166,3 +166,16 @@ def test_a_key_that_yaml_takes_for_a_truth_value_is_refused_as_it_is_written(tmp
         config.read_yaml(path)
     path.write_text("labels: {'no': none, true: factual}\n", encoding="utf-8")
     assert config.read_yaml(path) == {"labels": {"no": "none", True: "factual"}}
+
+
+def test_a_word_that_yaml_takes_for_a_truth_value_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("train: {names: {one: no}, labels: [yes, 'no'], share: off}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        config.section(config.load(path, ["train"]), "train", Train, source=path)
+    hint = "YAML takes no, yes, on and off for truth values, so put the word in quotes"
+    assert str(refused.value).splitlines() == [
+        f"{path}: train.share: must be a number, not false",
+        f"{path}: train.names.one: must be a string or a list, not false; {hint}",
+        f"{path}: train.labels.0: must be a string, not true; {hint}",
+    ]

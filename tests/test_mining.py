@@ -145,6 +145,8 @@ def test_what_is_no_article_is_left_out_and_counts_for_the_exit_code(light_model
     assert "from 8 articles" in outcome.err
     assert "20% of the inputs were rejected" in outcome.err
     assert "empty 1, malformed-json 1" in outcome.err
+    assert f"left out: malformed-json in line 9 of {source}: " in outcome.err
+    assert f"left out: empty in line 10 of {source}: " in outcome.err
     assert templates(tmp_path / "recurring.json") == [HERALD_BLOCK]
     lenient = config(tmp_path, annotate={"max_rejected_share": 0.2})
     assert mine(light_models, source, "--config", lenient, output=tmp_path / "recurring.json").code == 0

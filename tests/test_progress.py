@@ -80,6 +80,16 @@ def test_what_an_earlier_run_has_done_counts_for_the_share_and_not_for_the_rate(
     assert told.messages == ["annotate: 90 articles, 1.0/s, 10 s left, 90 % done"]
 
 
+def test_after_an_earlier_run_the_time_left_is_that_to_the_nearer_end_and_not_a_mix_of_both(
+    clock: Clock, told: pytest.LogCaptureFixture
+) -> None:
+    shown = Progress("annotate", unit="articles", total=1000, limit=100, clock=clock)
+    shown.skip(20, 500)  # half of the bytes, a fifth of the limit
+    clock.seconds += 10
+    shown.advance(40, 20)
+    assert told.messages == ["annotate: 60 articles, 4.0/s, 10 s left, 60 % done"]
+
+
 def test_work_that_turns_out_larger_than_its_total_is_done_at_most_whole(
     clock: Clock, told: pytest.LogCaptureFixture
 ) -> None:

@@ -192,6 +192,24 @@ def test_data_sets_for_stance_reach_training(trained: Trained, tmp_path: Path) -
     assert [one.label for one in store.load(tmp_path / "models" / "stance").predict(new)] == ["favor", "against"]
 
 
+def test_what_a_teacher_says_to_names_in_sentences_of_claims_is_learned_for_stance(
+    trained: Trained, tiny_encoders: dict[str, Path], tmp_path: Path
+) -> None:
+    tiny = {"encoder": settings(tiny_encoders["bert"]), "max_tokens": 48, "epochs": 1}
+    taught = {"engine": "transformer", "transformer": {**tiny, "teacher": tiny}}
+
+    def learned(folder: Path, text: str) -> str:
+        claimed = write(folder / "claims.jsonl", [{"text": text, "label": "none"}] * 4)
+        collect(folder / "datasets", source(claimed, "claims", ["none"]))
+        paths = {name: folder / name for name in ("datasets", "models", "compared")}
+        trained.run("train_sentences", {"stance": taught, "claims": LINEAR}, **paths)
+        return encoder(folder / "models" / "stance")
+
+    nameless = learned(tmp_path / "a", "the zorblax met a cole.")
+    assert learned(tmp_path / "b", "the zorblax met them.") == nameless
+    assert learned(tmp_path / "c", "the zorblax met Ann Cole.") != nameless
+
+
 # --- claims
 
 
