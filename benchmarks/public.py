@@ -1,10 +1,11 @@
-"""The public configuration, trained with several seeds and scored on the published test sets.
+"""A configuration with public data, trained with several seeds and scored on the published test sets.
 
-``python -m benchmarks.public`` trains stance and claims as ``make repro CONFIG=configs/public.yaml`` does, once for
-each seed, and scores each model once on NewsMTSC's test sets and on CheckThat!'s dev-test set. Beside the claims stands
-a plain fine-tune: the same encoder under transformers' own classification head, two epochs in batches of 32 of at most
-128 tokens, in bf16 where the CPU has it, all else as the Trainer has it by default, on CheckThat!'s two labels alone.
-The seeds must have been stripped before (``make repro``); the public files come as the configuration says.
+``python -m benchmarks.public`` trains stance and claims as ``make repro CONFIG=configs/public.yaml`` does, or with
+``--config`` another one, once for each seed, and scores each model once on NewsMTSC's test sets and on CheckThat!'s
+dev-test set. Beside the claims stands a plain fine-tune: the same encoder under transformers' own classification head,
+two epochs in batches of 32 of at most 128 tokens, in bf16 where the CPU has it, all else as the Trainer has it by
+default, on CheckThat!'s two labels alone. The seeds must have been stripped before (``make repro``); the public files
+come as the configuration says.
 """
 
 from __future__ import annotations

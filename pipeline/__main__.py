@@ -188,7 +188,7 @@ def mine(
     typer.echo(
         f"{mined.blocks} blocks of {mined.outlets} outlets in {output}, from {mined.articles} articles"
         + (f", {mined.without_outlet} of them without source or url" if mined.without_outlet else "")
-        + (f"; {rejected} inputs left out" if rejected else ""),
+        + (f"; inputs left out: {rejected}" if rejected else ""),
         err=True,
     )
     for reason in mined.rejected.told(of_several=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import json
 import re
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,28 +23,40 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_SCALARS = ((bool, "a truth value"), ((int, float), "a number"), (datetime.date, "a date"))
 _MAX_SHOWN = 60  # characters of a wrong value
 SectionType = TypeVar("SectionType", bound=Section)
 
 
 class _Checked:
-    """Refuses keys that YAML would silently lose or change: those given twice, and words such as ``no``."""
+    """Refuses keys that YAML would silently lose or change: those given twice, and such as ``no`` or ``010``."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        names = [self.construct_object(key) for key in keys]  # type: ignore[attr-defined]
-        if twice := [key.value for number, key in enumerate(keys) if names[number] in names[:number]]:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is given twice", node.start_mark)
-        for key, name in zip(keys, names, strict=True):
-            # Written as JSON writes it, a truth value is what files of labels say; 'no' or 'True' is a word.
-            if isinstance(name, bool) and key.value not in ("true", "false"):
-                problem = f"the key {key.value!r} is a truth value in YAML; put it in quotes"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            if not isinstance(name, (str, int, float, type(None))):
-                problem = f"the key {key.value!r} is a {type(name).__name__} in YAML; put it in quotes"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-        found: dict[Any, Any] = super().construct_mapping(node, deep)  # type: ignore[misc]
-        return found
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)  # type: ignore[call-arg]
+        self._seen: set[int] = set()  # mappings already checked: merging writes the keys of others into them
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if id(node) not in self._seen:
+            self._seen.add(id(node))
+            self._check([key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"])
+        super().flatten_mapping(node)  # type: ignore[misc]
+
+    def _check(self, keys: Sequence[yaml.ScalarNode]) -> None:
+        names: list[Any] = []
+        texts: list[str] = []
+        for key in keys:
+            name = self.construct_object(key)  # type: ignore[attr-defined]
+            # A number or truth value that is written as JSON writes it is what a file of labels says, too.
+            if not isinstance(name, str) and json.dumps(name, default=str) != key.value:
+                what = next((words for kind, words in _SCALARS if isinstance(name, kind)), "no text")
+                self._refuse(f"the key {key.value!r} is {what} in YAML; put it in quotes", key)
+            if name in names or key.value in texts:
+                self._refuse(f"the key {key.value!r} is given twice", key)
+            names.append(name)
+            texts.append(key.value)
+
+    def _refuse(self, problem: str, key: yaml.ScalarNode) -> NoReturn:
+        raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
 
 
 class _Loader(_Checked, yaml.SafeLoader):
@@ -133,7 +146,7 @@ _BOUNDS = {
     "string_pattern_mismatch": "a string that matches {pattern}",
     "string_too_short": "a string of length {min_length} or more",
 }
-_WORDS = ("string_type", "literal_error", "string_pattern_mismatch")
+_WORDS = ("string_type", "literal_error")
 _MEMBER = re.compile(r"str|int|float|bool|(?:tuple|list)\[.*\]")  # of a union, which pydantic names in the place
 
 
@@ -160,10 +173,12 @@ def _faults(model: type[BaseModel], error: ValidationError) -> list[str]:
             kinds.setdefault(place, []).append(_KINDS.get(kind) or _BOUNDS[kind].format(**context))
             shown[place] = _shown(fault["input"])
             if isinstance(fault["input"], bool) and kind in _WORDS:
-                hints[place] = "; YAML takes no, yes, on and off for truth values, so put the word in quotes"
+                hints[place] = "; put a word that YAML takes for a truth value, such as no, in quotes"
         else:
             messages.append(f"{place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, not {_shown(fault['input'])}")
     for place, words in kinds.items():
+        if any(other.startswith(f"{place}.") for other in kinds):
+            continue  # of the right kind, with a fault in it, which has its own message
         messages.append(
             f"{place}: must be {' or '.join(dict.fromkeys(words))}, not {shown[place]}{hints.get(place, '')}"
         )

@@ -9,6 +9,7 @@ import charset_normalizer
 from pipeline.errors import InputError
 
 SAMPLE = 1_000_000  # bytes by which an encoding is told
+_FEW = 3  # letters of UTF-8 that a few words in another encoding may make up by chance: É and a quotation mark do
 # Encodings that keep the byte-order mark: raw is the input as decoded.
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # What pages are really written in. Over all that it knows, the detector takes "café" for an Arabic encoding.
@@ -55,7 +56,8 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
     except UnicodeDecodeError as error:
         if error.start >= len(content) - 3 and error.reason == "unexpected end of data":
             raise InputError("truncated-utf8", f"the last character is cut off at byte {error.start}") from None
-        if _is_utf8(content):
+        letters, faults = _letters_and_faults(content)
+        if letters >= _FEW and letters > faults:
             return content.decode("utf-8", errors="replace"), "utf-8"
         found = detect(content[:SAMPLE])
         if found is None:
@@ -66,15 +68,14 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, str | None
             raise InputError("undecodable", f"neither UTF-8 nor {found} at byte {other.start}") from None
 
 
-def _is_utf8(content: bytes) -> bool:
-    """Tell whether there are at least as many letters of UTF-8 as faults; ASCII counts for neither.
+def _letters_and_faults(content: bytes) -> tuple[int, int]:
+    """Count letters of UTF-8, and bytes that are no part of one; ASCII and a letter cut off at the end are neither.
 
-    Bytes of another encoding hardly ever make up such a letter. The last one may be cut off.
+    Bytes of another encoding seldom make up such a letter.
     """
     text = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape").decode(content)
     faults = sum("\udc80" <= character <= "\udcff" for character in text)
-    letters = sum(character > "\x7f" for character in text) - faults
-    return letters >= faults
+    return sum(character > "\x7f" for character in text) - faults, faults
 
 
 def _as_declared(content: bytes, declared: str | None) -> str | None:
@@ -102,9 +103,11 @@ def detect(sample: bytes) -> str | None:
 def table_encoding(sample: bytes) -> tuple[str, bool]:
     """Return the encoding of a table by its beginning, and whether it is a guess.
 
-    Where single rows break UTF-8, that is still UTF-8.
+    Where single rows break UTF-8, that is still UTF-8: these rows are rejected, and nothing in the others changes, so
+    less speaks for it than ``decode`` asks for.
     """
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16", False
-    found = None if sample.startswith(codecs.BOM_UTF8) or _is_utf8(sample) else detect(sample)
+    letters, faults = _letters_and_faults(sample)
+    found = None if letters >= faults or sample.startswith(codecs.BOM_UTF8) else detect(sample)
     return found or "utf-8-sig", found is not None

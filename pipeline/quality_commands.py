@@ -183,7 +183,7 @@ def _profiles(new: Sequence[str], models: Path) -> list[Profile]:
 
         chosen = profiles.sampled(articles())
         if rejected:
-            typer.echo(f"{rejected.total()} inputs left aside: {rows.counted(rejected)}", err=True)
+            typer.echo(f"inputs left out: {rows.counted(rejected)}", err=True)
         annotator = Recipe(models, Config(), ".jsonl").annotator() if chosen else None
         found = [
             profiles.of_annotation(annotation)

@@ -92,8 +92,10 @@ class Tally:
         for reason, count in self.counts.most_common():
             first = self._first[reason]
             detail = first.detail if len(first.detail) <= _DETAIL else f"{first.detail[:_DETAIL]}…"
-            place = f"{f' {count} times, first' if count > 1 else ''} in line {first.line}"
-            yield f"{reason}{place}{f' of {first.input}' if of_several else ''}: {detail}"
+            places = [f"line {first.line}"] if first.line else []  # none where a whole file is rejected
+            places += [first.input] if of_several else []
+            place = f" in {' of '.join(places)}" if places else ""
+            yield f"{reason}{f' {count} times, first' if count > 1 else ''}{place}: {detail}"
 
 
 def read(

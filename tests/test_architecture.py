@@ -198,7 +198,7 @@ def test_the_public_configuration_differs_from_the_default_in_its_data_sets_and_
     }  # fmt: skip
 
 
-def test_the_distilled_configuration_differs_from_the_public_one_in_how_stance_is_taught_alone() -> None:
+def test_the_distilled_configuration_differs_from_the_public_one_in_how_stance_is_trained_alone() -> None:
     assert differences("distilled", "public") == {"stance": {"averaged_epochs", "epochs", "r_drop", "teacher"}}
 
 

@@ -150,6 +150,13 @@ def test_a_key_given_twice_is_refused_and_merged_keys_may_be_overridden(tmp_path
     assert config.load(path, ["clean", "split"]) == {"clean": {"salt": "a"}, "split": {"salt": "b"}}
 
 
+def test_a_mapping_that_others_were_merged_into_may_be_merged_again(tmp_path: Path) -> None:
+    path = tmp_path / "merged.yaml"
+    text = "first: &a {one: 1}\ndeep: {er: {est: &b {<<: *a, one: 2}}}\nlast: {<<: *b, one: 3}\n"
+    path.write_text(text, encoding="utf-8")
+    assert config.read_yaml(path) == {"first": {"one": 1}, "deep": {"er": {"est": {"one": 2}}}, "last": {"one": 3}}
+
+
 def test_a_key_that_yaml_takes_for_a_truth_value_is_refused_as_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "labels.yaml"
     path.write_text("labels: {check: checkworthy, no: none}\n", encoding="utf-8")
@@ -161,21 +168,30 @@ def test_a_key_that_yaml_takes_for_a_truth_value_is_refused_as_it_is_written(tmp
     path.write_text("labels: {2020-01-01: none}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="the key '2020-01-01' is a date in YAML; put it in quotes"):
         config.read_yaml(path)
-    path.write_text("labels: {1.0: none, 1: factual}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="the key '1' is given twice"):
-        config.read_yaml(path)
+    for changed in ("010", "12:30", "1_000"):
+        path.write_text(f"labels: {{{changed}: none}}\n", encoding="utf-8")
+        with pytest.raises(ConfigError, match=f"the key '{changed}' is a number in YAML; put it in quotes"):
+            config.read_yaml(path)
+    for twice in ("1.0: none, 1: factual", "1: none, '1': factual", "null: none, 'null': factual"):
+        path.write_text(f"labels: {{{twice}}}\n", encoding="utf-8")
+        with pytest.raises(ConfigError, match=r"the key '(1|null)' is given twice"):
+            config.read_yaml(path)
     path.write_text("labels: {'no': none, true: factual}\n", encoding="utf-8")
     assert config.read_yaml(path) == {"labels": {"no": "none", True: "factual"}}
 
 
 def test_a_word_that_yaml_takes_for_a_truth_value_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
-    path.write_text("train: {names: {one: no}, labels: [yes, 'no'], share: off}\n", encoding="utf-8")
+    path.write_text(
+        "train: {names: {one: no, two: [off]}, mode: no, labels: [yes, 'no'], share: off}\n", encoding="utf-8"
+    )
     with pytest.raises(ConfigError) as refused:
         config.section(config.load(path, ["train"]), "train", Train, source=path)
-    hint = "YAML takes no, yes, on and off for truth values, so put the word in quotes"
+    hint = "put a word that YAML takes for a truth value, such as no, in quotes"
     assert str(refused.value).splitlines() == [
         f"{path}: train.share: must be a number, not false",
+        f"{path}: train.mode: must be 'a' or 'b', not false; {hint}",
         f"{path}: train.names.one: must be a string or a list, not false; {hint}",
+        f"{path}: train.names.two.0: must be a string, not false; {hint}",
         f"{path}: train.labels.0: must be a string, not true; {hint}",
     ]

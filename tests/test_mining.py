@@ -147,6 +147,11 @@ def test_what_is_no_article_is_left_out_and_counts_for_the_exit_code(light_model
     assert "empty 1, malformed-json 1" in outcome.err
     assert f"left out: malformed-json in line 9 of {source}: " in outcome.err
     assert f"left out: empty in line 10 of {source}: " in outcome.err
+    (tmp_path / "nothing").mkdir()
+    beside = mine(light_models, source, tmp_path / "nothing", output=tmp_path / "recurring.json")
+    assert f"left out: empty 2 times, first in line 10 of {source}: " in beside.err
+    first = mine(light_models, tmp_path / "nothing", source, output=tmp_path / "recurring.json")
+    assert f"left out: empty 2 times, first in {tmp_path / 'nothing'}: holds no file ending in " in first.err
     assert templates(tmp_path / "recurring.json") == [HERALD_BLOCK]
     lenient = config(tmp_path, annotate={"max_rejected_share": 0.2})
     assert mine(light_models, source, "--config", lenient, output=tmp_path / "recurring.json").code == 0

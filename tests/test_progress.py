@@ -90,6 +90,24 @@ def test_after_an_earlier_run_the_time_left_is_that_to_the_nearer_end_and_not_a_
     assert told.messages == ["annotate: 60 articles, 4.0/s, 10 s left, 60 % done"]
 
 
+def test_an_end_that_has_not_come_nearer_says_nothing_of_the_time_left(
+    clock: Clock, told: pytest.LogCaptureFixture
+) -> None:
+    shown = Progress("annotate", unit="articles", total=1000, limit=100, clock=clock)
+    shown.skip(20, 500)
+    for count, work in ((20, 0), (0, 250)):
+        clock.seconds += 10
+        shown.advance(count, work)
+    assert told.messages == [
+        "annotate: 40 articles, 2.0/s, 30 s left, 50 % done",
+        "annotate: 40 articles, 1.0/s, 20 s left, 75 % done",
+    ]
+    empty = Progress("annotate", unit="articles", total=0, limit=4, clock=clock)
+    clock.seconds += 10
+    empty.advance(1)
+    assert told.messages[-1] == "annotate: 1 articles, 0.1/s, 30 s left, 25 % done"
+
+
 def test_work_that_turns_out_larger_than_its_total_is_done_at_most_whole(
     clock: Clock, told: pytest.LogCaptureFixture
 ) -> None:

@@ -565,6 +565,9 @@ def test_a_text_in_utf_8_with_a_few_faults_is_read_as_such_and_says_so(tmp_path:
         ("cp932", "首相は火曜日、東京で記者団に対し、新しい税制について説明した。野党は反対している。"),
         ("euc_kr", "대통령은 화요일 서울에서 새로운 세금 정책을 발표했다고 대변인이 말했다."),
         ("cp1253", "Ο πρωθυπουργός δήλωσε την Τρίτη ότι η κυβέρνηση θα συνεχίσει τις μεταρρυθμίσεις."),
+        # A capital letter and a quotation mark make up a letter of UTF-8.
+        ("cp1252", f"Er nannte es „Spaß“. {PARAGRAPH}"),
+        ("cp1252", f"“I sing like BEYONCÉ” is BEYONCÉ’s line. {PARAGRAPH}"),
     ],
 )
 def test_a_text_in_another_encoding_is_not_taken_for_utf_8_with_faults(
@@ -572,6 +575,22 @@ def test_a_text_in_another_encoding_is_not_taken_for_utf_8_with_faults(
 ) -> None:
     [article] = articles(write(tmp_path / "a.txt", text.encode(encoding)))
     assert article.raw == text
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("text\n«Ζωή»\nτίτλος\n".encode("cp1253"), ["«Ζωή»", "τίτλος"]),  # 'ή»' is a letter of UTF-8
+        ("text\naño\n".encode() + b"ma\xf1ana\n", ["año", "invalid-unicode"]),
+        (b"\xef\xbb\xbftext\nma\xf1ana\n\xf1o\ndos\n", ["invalid-unicode", "invalid-unicode", "dos"]),
+        (f"text\n{'a' * 999_993}\nñ".encode(), ["a" * 999_993, "ñ"]),
+    ],
+    ids=["by chance", "as many letters as faults", "byte-order mark", "cut off where the sample ends"],
+)
+def test_a_table_is_in_utf_8_where_its_beginning_has_as_many_letters_as_faults(
+    tmp_path: Path, content: bytes, found: list[str]
+) -> None:
+    assert [one for _, one in outcomes(write(tmp_path / "a.csv", content))] == found
 
 
 def test_a_text_that_was_decoded_by_guess_says_so(tmp_path: Path) -> None:
