@@ -369,6 +369,14 @@ def runs() -> None:
 
 
 @app.command()
+def check(config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A configuration of the stages.")]) -> None:
+    """Check a configuration before anything runs: every section, every key."""
+    from pipeline import stage_runner
+
+    stage_runner.check(config)
+
+
+@app.command()
 def doctor(models: ModelsOption = Path("models")) -> None:
     """Check environment, models and tracking; say what is wrong and what to do."""
     from pipeline import doctor as checks

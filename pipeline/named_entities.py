@@ -11,6 +11,7 @@ from pipeline.targets import NOT_A_NAME, Target
 
 _PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
 _ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
+_TWO = re.compile(r"\S+ [A-Z]")
 _TITLES = re.compile(r"^(?:Mr|Mrs|Ms|Dr|Prof|President|Sen|Rep|Gov|Sir|Lord|Minister|Judge|Justice)\.? (?!Department)")
 
 
@@ -31,11 +32,11 @@ def _name(match: re.Match[str]) -> str:
 def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int = 2) -> tuple[Target, ...]:
     """Return the most named entities of a text as targets, by runs of capitalised words.
 
-    A word counts only where it is capitalised away from a sentence's beginning, and a surname goes with the
-    full name that contains it. This is a heuristic for texts that name no configured target, not a recogniser.
+    What opens sentences alone counts if its second word is capitalised too, or if it ends a longer name: a surname goes
+    with the full name that contains it. This is a heuristic for texts that name no configured target, no recogniser.
     """
     counts: Counter[str] = Counter()
-    inner: set[str] = set()
+    names: set[str] = set()
     for sentence in sentences:
         seen: set[str] = set()
         for match in _ENTITY.finditer(sentence):
@@ -43,10 +44,11 @@ def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int =
             if len(name) < 2:
                 continue
             seen.add(name)
-            if match.start() > 1:
-                inner.add(name)
+            if match.start() + match.group().rindex(name) > 1 or _TWO.match(name):
+                names.add(name)
         counts.update(seen)
-    full = {name for name in counts if name in inner}
+    surnames = {name.rpartition(" ")[2] for name in names}
+    full = {name for name in counts if name in names or name in surnames}
     merged: dict[str, set[str]] = {}
     sizes = {len(name.split()) for name in full}
     owners: dict[str, str] = {}  # of each name that a longer one ends with

@@ -62,6 +62,23 @@ def active_config() -> Path:
     return Path(content["config"])
 
 
+def check(path: Path) -> None:
+    """Check every section of a configuration, so that no stage begins where a later one refuses its own.
+
+    Raises:
+        ConfigError: as for one section; the faults of all are named.
+    """
+    sections = configuration.load(path, names())
+    faults: list[str] = []
+    for name in names():
+        try:
+            configuration.section(sections, name, load(name).config, source=path)
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
 def parse_paths(stage: Stage, arguments: list[str]) -> tuple[dict[str, Path], Path | None]:
     """Return the stage's paths from ``--name path`` arguments, and the metrics file.
 

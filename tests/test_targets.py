@@ -197,6 +197,26 @@ def test_days_and_words_that_open_sentences_are_no_entities() -> None:
     assert named_entities(sentences, limit=5) == ()
 
 
+def test_a_name_of_several_words_counts_also_where_it_opens_every_sentence() -> None:
+    sentences = [
+        "Harwick Ferries cut pay.",
+        "Harwick Ferries is sorry.",
+        "Ferries lay idle.",
+        "“Harwick Ferries lied.”",
+    ]
+    assert [target.name for target in named_entities(sentences, limit=5)] == ["Harwick Ferries"]
+    assert named_entities(["Critics of Pike left.", "Critics of Pike came."], limit=5) == ()
+    behind_a_title = ["President Pike resigned.", "When Pike left, they sang."]
+    assert [target.name for target in named_entities(behind_a_title, limit=5)] == ["Pike"]
+
+
+def test_a_surname_that_opens_sentences_counts_for_its_bearer() -> None:
+    met = ["They met Ada Reed, of the Sol Fund.", "Pay for the Sol Fund rose."]
+    [first, second] = named_entities([*met, "Reed left.", "Reed lied."], limit=5)
+    assert (first.name, first.aliases) == ("Ada Reed", ("Reed",))
+    assert second.name == "Sol Fund"
+
+
 def test_at_most_as_many_entities_as_asked_for_are_returned() -> None:
     assert len(named_entities(ARTICLE, limit=1)) == 1
     assert named_entities([], limit=3) == ()
@@ -213,7 +233,7 @@ def test_many_thousand_names_are_ranked_at_once() -> None:
     names = [f"Ada X{number:b}".replace("0", "a").replace("1", "b") for number in range(30_000)]
     sentences = [f"with {name} and {name.partition(' ')[2]}" for name in names] + ["with Ada Xb", "from Xb"]
     assert named_entities(sentences, limit=1) == (Target("Ada Xb", ("Xb",)),)
-    assert named_entities(["The " * 100_000 + "Xb"] * 2, limit=1) == ()
+    assert named_entities(["The " * 100_000 + "Xb"] * 2, limit=1) == (Target("Xb", ()),)
 
 
 @pytest.mark.usefixtures("patience")

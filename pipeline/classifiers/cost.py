@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from pipeline.classifiers.networks import Network
 
 
+# Names of the width between a layer's two feed-forward products; where a configuration has none, it is that of BERT.
+_INNER = ("intermediate_size", "hidden_dim", "ffn_dim", "d_inner", "d_ff")
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What an engine needs: ``operations`` are floating-point operations for one article, additions included."""
@@ -69,8 +73,11 @@ def _embedding(classifier: object, examples: Sequence[Example]) -> tuple[int, fl
 
 def _transformer(folder: Path, labels: tuple[str, ...], examples: Sequence[Example]) -> tuple[int, float]:
     """Count the matrix products of each layer (Kaplan et al. 2020), for the tokens that the engine really reads."""
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    width, inner, layers = (settings[name] for name in ("hidden_size", "intermediate_size", "num_hidden_layers"))
+    from transformers import AutoConfig
+
+    settings = AutoConfig.from_pretrained(folder)  # knows what each architecture calls its sizes, but for one
+    width, layers = settings.hidden_size, settings.num_hidden_layers
+    inner = next((getattr(settings, name) for name in _INNER if hasattr(settings, name)), 4 * width)
     focused = json.loads((folder / transformer.SETTINGS).read_text(encoding="utf-8"))["focused"]
     counter = _Counter(len(labels), focused=focused)
     transformer.load(folder, labels, _Counting(REFERENCE, counter=counter)).logits(examples)

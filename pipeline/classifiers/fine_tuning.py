@@ -150,7 +150,10 @@ def _taught(tasks: Mapping[str, TaskExamples], teacher: Teacher, seed: int) -> d
     Each array has shape (train and unlabelled, labels).
     """
     _LOG.info("fine-tuning the teacher, %s", teacher.encoder.name)
-    found = fit_together(tasks, teacher, seed=seed)
+    try:
+        found = fit_together(tasks, teacher, seed=seed)
+    except (ConfigError, ModelError) as error:
+        raise type(error)(f"teacher: {error}") from None
     _LOG.info("reading its answers")
     answers: dict[str, Shares] = {}
     for task, own in tasks.items():

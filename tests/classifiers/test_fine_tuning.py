@@ -25,7 +25,7 @@ from pipeline.classifiers import encoders, fine_tuning, transformer
 from pipeline.classifiers.contract import TaskExamples
 from pipeline.classifiers.training_windows import Shares
 from pipeline.classifiers.transformer import Config, Teacher, TransformerClassifier
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from tests.classifiers.test_transformer import LABELS, best, config, pairs, sentences
 from tests.encoders import MAKERS
 
@@ -264,6 +264,13 @@ def test_settings_that_nobody_can_train_with_are_refused_by_name(wrong: dict[str
     with pytest.raises(ValidationError) as refused:
         Config.model_validate(wrong)
     assert [error["loc"] for error in refused.value.errors()] == [tuple(wrong)]
+
+
+def test_a_teacher_that_cannot_be_found_is_told_as_such(tiny_encoders: dict[str, Path], tmp_path: Path) -> None:
+    lacking = {"encoder": {"name": str(tmp_path / "nowhere"), "revision": None, "sha256": None}}
+    examples = TaskExamples(sentences(6, 1), sentences(6, 2), LABELS)
+    with pytest.raises(ModelError, match=r"^teacher: encoder '.*nowhere' is neither a folder"):
+        fine_tuning.fit(examples, config(tiny_encoders["bert"], teacher=lacking), seed=5)
 
 
 @pytest.mark.parametrize("wrong", [{"layers": 9}, {"max_tokens": 72}])
