@@ -11,8 +11,8 @@ setup: $(STAMP)
 
 repro: $(STAMP)
 	@test -f "$(CONFIG)" || { echo "no configuration $(CONFIG); see configs/"; exit 2; }
-	@echo "config: $(CONFIG)" | cmp -s - configs/active.yaml \
-		|| { $(BIN)/newsfacts check "$(CONFIG)" && echo "config: $(CONFIG)" > configs/active.yaml; }
+	@$(BIN)/newsfacts check "$(CONFIG)"
+	@echo "config: $(CONFIG)" | cmp -s - configs/active.yaml || echo "config: $(CONFIG)" > configs/active.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 	@$(BIN)/newsfacts runs
 

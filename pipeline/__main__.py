@@ -374,6 +374,7 @@ def check(config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A confi
     from pipeline import stage_runner
 
     stage_runner.check(config)
+    typer.echo(f"{config}: no fault", err=True)
 
 
 @app.command()

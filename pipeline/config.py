@@ -48,7 +48,7 @@ class _Checked:
             name = self.construct_object(key)  # type: ignore[attr-defined]
             # A number or truth value that is written as JSON writes it is what a file of labels says, too.
             if not isinstance(name, str) and json.dumps(name, default=str) != key.value:
-                what = next((words for kind, words in _SCALARS if isinstance(name, kind)), "no text")
+                what = next((words for kind, words in _SCALARS if isinstance(name, kind)), "null")
                 self._refuse(f"the key {key.value!r} is {what} in YAML; put it in quotes", key)
             if name in names or key.value in texts:
                 self._refuse(f"the key {key.value!r} is given twice", key)
@@ -147,15 +147,15 @@ _BOUNDS = {
     "string_too_short": "a string of length {min_length} or more",
 }
 _WORDS = ("string_type", "literal_error")
+_HINT = "; put a word that YAML takes for a truth value, such as no, in quotes"
 _MEMBER = re.compile(r"str|int|float|bool|(?:tuple|list)\[.*\]")  # of a union, which pydantic names in the place
 
 
 def _faults(model: type[BaseModel], error: ValidationError) -> list[str]:
     """Return a message for each fault; what may be one of several kinds, and is none of them, has one message."""
     messages: list[str] = []
-    kinds: dict[str, list[str]] = {}
-    shown: dict[str, str] = {}
-    hints: dict[str, str] = {}
+    kinds: dict[tuple[int | str, ...], list[str]] = {}
+    shown: dict[tuple[int | str, ...], str] = {}
     for fault in error.errors():
         kind, context = fault["type"], fault.get("ctx", {})
         loc = tuple(part for part in fault["loc"] if not (isinstance(part, str) and _MEMBER.fullmatch(part)))
@@ -170,18 +170,15 @@ def _faults(model: type[BaseModel], error: ValidationError) -> list[str]:
         elif kind == "value_error":
             messages.append(f"{place}: {context['error']}")
         elif kind in _KINDS or kind in _BOUNDS:
-            kinds.setdefault(place, []).append(_KINDS.get(kind) or _BOUNDS[kind].format(**context))
-            shown[place] = _shown(fault["input"])
-            if isinstance(fault["input"], bool) and kind in _WORDS:
-                hints[place] = "; put a word that YAML takes for a truth value, such as no, in quotes"
+            kinds.setdefault(loc, []).append(_KINDS.get(kind) or _BOUNDS[kind].format(**context))
+            hint = _HINT if isinstance(fault["input"], bool) and kind in _WORDS else ""
+            shown[loc] = max(shown.get(loc, ""), f"{_shown(fault['input'])}{hint}", key=len)
         else:
             messages.append(f"{place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}, not {_shown(fault['input'])}")
-    for place, words in kinds.items():
-        if any(other.startswith(f"{place}.") for other in kinds):
+    for loc, words in kinds.items():
+        if any(other[: len(loc)] == loc and len(other) > len(loc) for other in kinds):
             continue  # of the right kind, with a fault in it, which has its own message
-        messages.append(
-            f"{place}: must be {' or '.join(dict.fromkeys(words))}, not {shown[place]}{hints.get(place, '')}"
-        )
+        messages.append(f"{_place(loc)}: must be {' or '.join(dict.fromkeys(words))}, not {shown[loc]}")
     return messages
 
 

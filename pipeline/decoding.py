@@ -103,8 +103,8 @@ def detect(sample: bytes) -> str | None:
 def table_encoding(sample: bytes) -> tuple[str, bool]:
     """Return the encoding of a table by its beginning, and whether it is a guess.
 
-    Where single rows break UTF-8, that is still UTF-8: these rows are rejected, and nothing in the others changes, so
-    less speaks for it than ``decode`` asks for.
+    Where single rows break UTF-8, that is still UTF-8: these rows are rejected, where ``decode`` would lose letters, so
+    one letter of UTF-8 for each fault is enough.
     """
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16", False

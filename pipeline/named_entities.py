@@ -12,6 +12,12 @@ from pipeline.targets import NOT_A_NAME, Target
 _PART = r"[A-Z][\w’'-]*[\w]|[A-Z]{2,}"
 _ENTITY = re.compile(rf"(?:{_PART})(?:(?: (?:of|for|the|de|van|von|al|bin))? (?:{_PART}))*")
 _TWO = re.compile(r"\S+ [A-Z]")
+# What opens a sentence before a name and is no part of it; NOT_A_NAME is left out of names already.
+_OPENER = re.compile(
+    r"(?:Can|Could|Did|Do|Does|Is|Are|Was|Were|Will|Would|Should|Has|Have|Had|Yesterday|Tomorrow|Tonight|Meanwhile"
+    r"|Instead|Perhaps|Maybe|Only|Once|Until|During|Like|Unlike|Asked|Read|Sign|Live|Breaking|BREAKING|Earlier|Soon"
+    r"|Where|Which|So|Or|Nor|To|Of|About|Against|Into|Through|Such|Every|Any|Few|More|Former|Mayor|Prime|Chancellor) "
+)
 _TITLES = re.compile(r"^(?:Mr|Mrs|Ms|Dr|Prof|President|Sen|Rep|Gov|Sir|Lord|Minister|Judge|Justice)\.? (?!Department)")
 
 
@@ -32,11 +38,12 @@ def _name(match: re.Match[str]) -> str:
 def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int = 2) -> tuple[Target, ...]:
     """Return the most named entities of a text as targets, by runs of capitalised words.
 
-    What opens sentences alone counts if its second word is capitalised too, or if it ends a longer name: a surname goes
-    with the full name that contains it. This is a heuristic for texts that name no configured target, no recogniser.
+    What only opens sentences counts if its second word is capitalised too, or if it may be the surname of a longer
+    name; a surname goes with the full name. This is a heuristic where no configured target is named, no recogniser.
     """
     counts: Counter[str] = Counter()
-    names: set[str] = set()
+    inside: set[str] = set()
+    opening: set[str] = set()
     for sentence in sentences:
         seen: set[str] = set()
         for match in _ENTITY.finditer(sentence):
@@ -44,16 +51,18 @@ def named_entities(sentences: Sequence[str], *, limit: int, min_sentences: int =
             if len(name) < 2:
                 continue
             seen.add(name)
-            if match.start() + match.group().rindex(name) > 1 or _TWO.match(name):
-                names.add(name)
+            if match.start() > 1:
+                inside.add(name)
+            elif _TWO.match(name) and not _OPENER.match(name) and not _TITLES.match(name):
+                opening.add(name)
         counts.update(seen)
-    surnames = {name.rpartition(" ")[2] for name in names}
-    full = {name for name in counts if name in names or name in surnames}
+    surnames = {Target(name, ()).short for name in inside | opening}
+    full = {name for name in counts if name in inside or name in opening or name in surnames}
     merged: dict[str, set[str]] = {}
     sizes = {len(name.split()) for name in full}
     owners: dict[str, str] = {}  # of each name that a longer one ends with
     totals: Counter[str] = Counter()
-    for name in sorted(full, key=lambda name: (-len(name.split()), -counts[name], name)):
+    for name in sorted(full, key=lambda name: (-len(name.split()), name not in inside, -counts[name], name)):
         owner = owners.get(name, name)
         if owner == name:
             words = name.split()

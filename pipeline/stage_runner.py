@@ -66,7 +66,7 @@ def check(path: Path) -> None:
     """Check every section of a configuration, so that no stage begins where a later one refuses its own.
 
     Raises:
-        ConfigError: as for one section; the faults of all are named.
+        ConfigError: as for one section; the faults of all are named, an unknown section alone.
     """
     sections = configuration.load(path, names())
     faults: list[str] = []

@@ -180,6 +180,15 @@ def test_a_key_that_yaml_takes_for_a_truth_value_is_refused_as_it_is_written(tmp
     assert config.read_yaml(path) == {"labels": {"no": "none", True: "factual"}}
 
 
+def test_faults_at_keys_that_hold_dots_are_all_told(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("train: {names: {a.b: 1, a: 2, a.b.c: 3}, mode: c}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        config.section(config.load(path, ["train"]), "train", Train, source=path)
+    places = [line.removeprefix(f"{path}: train.").partition(":")[0] for line in str(refused.value).splitlines()]
+    assert sorted(places) == ["mode", "names.a", "names.a.b", "names.a.b.c"]
+
+
 def test_a_word_that_yaml_takes_for_a_truth_value_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text(

@@ -568,6 +568,7 @@ def test_a_text_in_utf_8_with_a_few_faults_is_read_as_such_and_says_so(tmp_path:
         # A capital letter and a quotation mark make up a letter of UTF-8.
         ("cp1252", f"Er nannte es „Spaß“. {PARAGRAPH}"),
         ("cp1252", f"“I sing like BEYONCÉ” is BEYONCÉ’s line. {PARAGRAPH}"),
+        ("cp1252", f"“PELÉ”, “JOSÉ” and “CAFÉ” are words. {PARAGRAPH}"),
     ],
 )
 def test_a_text_in_another_encoding_is_not_taken_for_utf_8_with_faults(
